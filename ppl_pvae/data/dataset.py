@@ -1,0 +1,58 @@
+"""The record that every source of data returns."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+
+__all__ = ["SPLITS", "Dataset"]
+
+SPLITS = ("train", "validation", "test")
+
+
+def _empty() -> Mapping[str, Any]:
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images in three splits, with where they came from and what was done to them.
+
+    Train on `train`, stop and choose on `validation`, report on `test`. Everything is NumPy, nothing is random.
+
+    Attributes
+    ----------
+    name
+        What was loaded: "natural", "synthetic", or the name of a file or folder.
+    train, validation, test
+        (image, pixel), float32: whitened intensity with pixel variance near 0.73, counts, or whatever an array file holds.
+    shape
+        (y, x) of one image, None where it is not known.
+    groups
+        For each split (image,), int: the photograph (or the block of rows) that each image came from, as an index into
+        `group_names`. Images of one group are not independent: intervals resample groups, not images.
+    group_names
+        Names of the photographs or blocks.
+    info
+        What a report wants, fit for JSON: provenance and licences, constants of the preprocessing, counts, variances.
+    pictures
+        Curves for a report: "frequency" (cycles per pixel), "filter_gain", "spectrum_before", "spectrum_after", all
+        (frequency,); empty where nothing was filtered.
+    truth
+        For synthetic data what was planted: "dictionary" (unit, pixel), "rate" (unit,), "code" (image, unit) of the test
+        images; empty otherwise.
+    """
+
+    name: str
+    train: Float32[np.ndarray, "train_image pixel"]
+    validation: Float32[np.ndarray, "validation_image pixel"]
+    test: Float32[np.ndarray, "test_image pixel"]
+    shape: tuple[int, int] | None
+    groups: Mapping[str, np.ndarray]
+    group_names: tuple[str, ...]
+    info: Mapping[str, Any] = field(default_factory=_empty)
+    pictures: Mapping[str, np.ndarray] = field(default_factory=_empty)
+    truth: Mapping[str, np.ndarray] = field(default_factory=_empty)
