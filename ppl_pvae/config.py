@@ -1,0 +1,276 @@
+"""The settings of a fit: their defaults, what they may be, and their TOML form."""
+
+import dataclasses
+import math
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, get_args, get_type_hints
+
+import tomli_w
+
+from ppl_pvae.errors import UserError
+from ppl_pvae.names import unknown_name
+
+__all__ = ["PROGRAMS", "Settings", "differences", "from_mapping", "read_recipe", "to_toml", "validate"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that decides what a fit finds. The flag is the name with dashes, the TOML key is the name."""
+
+    program: str = "poisson"
+    """What is fitted: poisson, rectified-gaussian or gaussian."""
+    data: str = "natural"
+    """What it is fitted to: natural, synthetic, a .npy or .npz file, or a folder of images."""
+    units: int = 512
+    """Number of latent units, K."""
+    beta: float = 1.0
+    """Price of a nat of coding rate."""
+    steps: int = 3000
+    """Training steps."""
+    seed: int = 0
+    """Seed of the weights, the batches and the draws."""
+    batch_size: int = 1000
+    """Images per step."""
+    learning_rate: float = 0.02
+    """Peak learning rate."""
+    encoder: str = "linear"
+    """Network from image to code: linear."""
+    decoder: str = "linear"
+    """Network from code to image: linear."""
+    likelihood: str = "gaussian"
+    """Likelihood of a pixel: gaussian."""
+    spike_price: float = 0.0
+    """Price of one spike (of one unit of activity in a rectified code), on top of beta."""
+    encoder_bias: bool = True
+    """Whether the encoder has a bias."""
+    prior: str | None = None
+    """Whether the prior is learned or fixed. Learned unless said otherwise."""
+    pays: str | None = None
+    """What a rectified Gaussian pays for: latent (the normal behind the code) or code. Latent unless said otherwise."""
+    estimator: str = "auto"
+    """Gradient of the expected distortion: auto (exact where that holds), exact or arrival-time."""
+    temperature: float = 0.05
+    """Width of the soft count at the end of training."""
+    patch_size: int = 16
+    """Height and width of the patches cut from images, in pixels."""
+    data_seed: int = 0
+    """Seed of the split into training, validation and test, and of synthetic data."""
+    optimizer: str = "adamax"
+    """Optimizer: adamax."""
+    final_learning_rate: float = 1e-5
+    """Learning rate at the last step."""
+    warmup_steps: int = 0
+    """Steps over which the learning rate rises to its peak."""
+    prior_speed: float = 5.0
+    """Learning rate of what is no network weight, as a multiple of that of the weights."""
+    clip_norm: float = 500.0
+    """Largest norm of the gradient."""
+    anneal: float = 0.5
+    """Share of the steps over which beta rises and the temperature falls; 0 for none."""
+    anneal_from: float = 1e-4
+    """The beta at which annealing starts."""
+    temperature_from: float = 1.0
+    """The temperature at which annealing starts."""
+    log_rate_from: float = -1.5
+    """Prior log-rates start uniform from here ..."""
+    log_rate_to: float = -0.5
+    """... to here."""
+    weight_scale: float = 0.05
+    """Standard deviation of the initial weights."""
+    evaluate_every: int = 250
+    """Steps between two lines of metrics."""
+    checkpoint_every: int = 500
+    """Steps between two checkpoints."""
+
+
+class _Program(NamedTuple):
+    """What a built-in program can be told; the default comes first, and what is empty has no meaning for it."""
+
+    prior: tuple[str, ...]
+    pays: tuple[str, ...]
+    estimator: tuple[str, ...]
+    is_count: bool
+    is_nonnegative: bool
+
+
+PROGRAMS: Mapping[str, _Program] = {
+    "poisson": _Program(("learned", "fixed"), (), ("auto", "exact", "arrival-time"), True, True),
+    "rectified-gaussian": _Program(("learned", "fixed"), ("latent", "code"), ("auto", "exact"), False, True),
+    "gaussian": _Program(("learned", "fixed"), (), ("auto", "exact"), False, False),
+}
+
+# A program of one's own brings its own priors and payments: both flags would go nowhere.
+_OWN_PROGRAM = _Program((), (), ("auto", "exact", "arrival-time"), True, True)
+
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "encoder": ("linear",),
+    "decoder": ("linear",),
+    "likelihood": ("gaussian",),
+    "prior": ("learned", "fixed"),
+    "pays": ("latent", "code"),
+    "estimator": ("auto", "exact", "arrival-time"),
+    "optimizer": ("adamax",),
+}
+
+
+class _Range(NamedTuple):
+    holds: Callable[[Any], bool]
+    expected: str
+    remedy: str
+
+
+def _at_least(bound: float, remedy: str) -> _Range:
+    return _Range(lambda value: value >= bound and math.isfinite(value), f">= {bound}", remedy)
+
+
+def _above_zero(remedy: str) -> _Range:
+    return _Range(lambda value: value > 0 and math.isfinite(value), "> 0", remedy)
+
+
+_SEED = _Range(lambda value: 0 <= value < 2**32, "from 0 to 4294967295", "any of them will do")
+_SHARE_ABOVE_ZERO = _Range(lambda value: 0 < value <= 1, "> 0 and <= 1", "the default ends at 0.05")
+_LOG_RATE = _Range(lambda value: -20 <= value <= 5, "from -20 to 5", "a rate of one spike has logarithm 0")
+
+_RANGES: Mapping[str, _Range] = {
+    "units": _at_least(1, "a code needs at least one unit"),
+    "beta": _at_least(0, "use 0 for no coding cost"),
+    "steps": _at_least(1, "use --dry-run to train nothing"),
+    "seed": _SEED,
+    "batch_size": _at_least(1, "the default is 1000"),
+    "learning_rate": _above_zero("the default is a good start"),
+    "spike_price": _at_least(0, "use 0 for no price on spikes"),
+    "temperature": _SHARE_ABOVE_ZERO,
+    "patch_size": _at_least(4, "the default is 16"),
+    "data_seed": _SEED,
+    "final_learning_rate": _at_least(0, "use 0 to end at rest"),
+    "warmup_steps": _at_least(0, "use 0 for no warm-up"),
+    "prior_speed": _above_zero("use 1 for the learning rate of the weights"),
+    "clip_norm": _Range(lambda value: value > 0, "> 0", "use inf for no clipping"),
+    "anneal": _Range(lambda value: 0 <= value <= 1, "from 0 to 1", "use 0 for no annealing"),
+    "anneal_from": _at_least(0, "the default is 0.0001"),
+    "temperature_from": _SHARE_ABOVE_ZERO,
+    "log_rate_from": _LOG_RATE,
+    "log_rate_to": _LOG_RATE,
+    "weight_scale": _above_zero("weights that start at 0 stay there"),
+    "evaluate_every": _at_least(1, "use the number of steps to evaluate once, at the end"),
+    "checkpoint_every": _at_least(1, "use the number of steps for one checkpoint, at the end"),
+}
+
+
+def validate(settings: Settings, *, own_program: bool = False) -> Settings:
+    """The same settings, each of them possible and `prior` and `pays` filled in with what the program does by default.
+
+    Parameters
+    ----------
+    own_program
+        True where model and guide are the caller's own functions, so that `program` is a label and no built-in name.
+
+    Raises
+    ------
+    UserError
+        For the first setting that is out of its range, unknown, or without meaning for the program.
+    """
+    typed = {name: _typed(name, value) for name, value in dataclasses.asdict(settings).items()}
+    for name, (holds, expected, remedy) in _RANGES.items():
+        if not holds(typed[name]):
+            raise UserError(f"{name} must be {expected}, got {typed[name]}; {remedy}.")
+    for name, choices in _CHOICES.items():
+        if typed[name] is not None and typed[name] not in choices:
+            raise unknown_name(name, typed[name], choices)
+    if typed["log_rate_from"] > typed["log_rate_to"]:
+        raise UserError(
+            f"log_rate_from must be <= log_rate_to, got {typed['log_rate_from']} and {typed['log_rate_to']}; swap them."
+        )
+    if not own_program and typed["program"] not in PROGRAMS:
+        raise unknown_name("program", typed["program"], PROGRAMS)
+    return _fill(Settings(**typed), _OWN_PROGRAM if own_program else PROGRAMS[typed["program"]])
+
+
+def _fill(settings: Settings, program: _Program) -> Settings:
+    """Refuse what the program would ignore; give `prior` and `pays` their defaults."""
+    for name in ("prior", "pays"):
+        value, choices = getattr(settings, name), getattr(program, name)
+        if value is not None and not choices:
+            users = ", ".join(other for other, its in PROGRAMS.items() if getattr(its, name))
+            raise UserError(
+                f"{name} means nothing to the program {settings.program!r}; leave it out (it is for: {users})."
+            )
+        if value is None and choices:
+            settings = dataclasses.replace(settings, **{name: choices[0]})
+    if settings.estimator not in program.estimator:
+        raise UserError(
+            f"the estimator {settings.estimator!r} is for counts, and {settings.program!r} has none; use auto."
+        )
+    if settings.temperature != Settings.temperature and "arrival-time" not in program.estimator:
+        raise UserError(f"temperature softens counts, and {settings.program!r} has none; leave it out.")
+    if settings.spike_price and not program.is_nonnegative:
+        raise UserError(f"spike_price needs a code that is never negative, and {settings.program!r} is; use 0.")
+    return settings
+
+
+_TYPES = {name: (get_args(hint) or (hint,))[0] for name, hint in get_type_hints(Settings).items()}
+_WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+
+
+def _typed(name: str, value: Any) -> Any:
+    """The value in the type of its setting; whole numbers do for numbers, and nothing else is converted."""
+    expected = _TYPES[name]
+    if value is None and getattr(Settings, name) is None:
+        return None
+    if expected is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, expected) or (isinstance(value, bool) and expected is not bool):
+        raise UserError(f"{name} must be {_WORDS[expected]}, got {value!r}.")
+    return value
+
+
+def from_mapping(values: Mapping[str, Any], *, base: Settings | None = None) -> Settings:
+    """Settings with some values replaced, not yet validated.
+
+    Raises
+    ------
+    UserError
+        For a name that is no setting, or a value of another type.
+    """
+    for name in values:
+        if name not in _TYPES:
+            raise unknown_name("setting", name, _TYPES)
+    return dataclasses.replace(base or Settings(), **{name: _typed(name, value) for name, value in values.items()})
+
+
+def read_recipe(path: Path) -> Settings:
+    """The settings in a TOML file. The table `about` is passed over, so that the `config.toml` of a run is a recipe too.
+
+    Raises
+    ------
+    UserError
+        If the file is not there, is no TOML, or holds something that is no setting.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"cannot read the recipe {path}: {getattr(error, 'strerror', None) or 'it is no text'}."
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"the recipe {path} is no valid TOML: {error}.") from None
+    try:
+        return from_mapping({key: value for key, value in content.items() if key != "about"})
+    except UserError as error:
+        raise UserError(f"in the recipe {path}: {error}") from None
+
+
+def to_toml(settings: Settings, about: Mapping[str, Any] | None = None) -> str:
+    """The settings as TOML; in the table `about` whatever else is worth keeping (versions, the program's text)."""
+    values = {name: value for name, value in dataclasses.asdict(settings).items() if value is not None}
+    return tomli_w.dumps(values | ({"about": about} if about else {}), multiline_strings=True)
+
+
+def differences(one: Settings, other: Settings) -> list[str]:
+    """The names of the settings in which the two differ."""
+    return [
+        field.name for field in dataclasses.fields(Settings) if getattr(one, field.name) != getattr(other, field.name)
+    ]

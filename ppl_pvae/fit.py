@@ -1,0 +1,145 @@
+"""Fit one program to one data set: `python -m ppl_pvae.fit`.
+
+JAX is imported only after the flags are understood, so that --help and complaints come at once.
+"""
+
+import contextlib
+import io
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+import tyro
+
+from ppl_pvae.config import Settings, differences, read_recipe, validate
+from ppl_pvae.directory import check_directory, default_directory
+from ppl_pvae.errors import UserError
+from ppl_pvae.names import nearest
+
+__all__ = ["Command", "main", "parse"]
+
+
+@dataclass(frozen=True)
+class Command:
+    """Fit a program to data and leave a run directory: settings, metrics, parameters, posterior, figures, report.
+
+    Without flags: the Poisson VAE on natural image patches. What is said here wins over a recipe (--config).
+    """
+
+    out: Path | None = None
+    """Directory of the run; runs/PROGRAM-DATA-K...-b...-s... unless said otherwise."""
+    config: Path | None = None
+    """Recipe: a TOML file of settings, for example the config.toml of another run."""
+    check_convergence: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Train again with twice the steps and say whether the fit has converged."""
+    resume: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Continue from the last checkpoint in the directory, or start where there is none."""
+    dry_run: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Say what would be trained, and how, and write nothing."""
+    settings: tyro.conf.OmitArgPrefixes[Settings] = field(default_factory=Settings)
+
+
+def parse(arguments: Sequence[str]) -> tuple[Command, Path]:
+    """The command with validated settings, and the directory for the run, which can be written to.
+
+    Raises
+    ------
+    UserError
+        For anything in the arguments, the recipe or the directory that cannot be.
+    """
+    command = _read_flags(arguments, Settings())
+    if command.config is not None:
+        command = _read_flags(arguments, read_recipe(command.config))
+    saved = command.out / "config.toml" if command.out is not None else None
+    if command.resume and command.config is None and saved is not None and saved.is_file():
+        command = _read_flags(arguments, read_recipe(saved))
+    settings = validate(command.settings)
+    out = command.out or default_directory(settings, taken=command.resume)
+    check_directory(out, resume=command.resume)
+    if (out / "config.toml").is_file():
+        _check_same(settings, validate(read_recipe(out / "config.toml")), out)
+    return Command(out, command.config, command.check_convergence, command.resume, command.dry_run, settings), out
+
+
+def _check_same(settings: Settings, saved: Settings, out: Path) -> None:
+    """A run that is continued keeps its settings."""
+    for name in differences(settings, saved):
+        raise UserError(
+            f"{out} was started with {name} = {getattr(saved, name)}, not {getattr(settings, name)}; "
+            "resume it without that flag, or give --out another directory."
+        )
+
+
+def _read_flags(arguments: Sequence[str], settings: Settings) -> Command:
+    """The flags, over the given settings; what tyro would say in a box of several lines is said in one."""
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            command, unknown = tyro.cli(
+                Command,
+                prog="python -m ppl_pvae.fit",
+                args=list(arguments),
+                default=Command(settings=settings),
+                return_unknown_args=True,
+            )
+    except SystemExit as stop:
+        if not stop.code:
+            raise
+        raise UserError(f"{_first_words(complaint.getvalue())}; see --help.") from None
+    if unknown:
+        raise _unknown_argument(unknown[0])
+    return command
+
+
+def _first_words(box: str) -> str:
+    """The first paragraph in a box that tyro has drawn."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", box)
+    lines = [line.strip("│ ") for line in plain.splitlines()[1:]]
+    ends = [index for index, line in enumerate(lines) if not line or line[0] in "─╰"]
+    words = " ".join(lines[: ends[0] if ends else None]).rstrip(".")
+    # Python's own words for a number that is none say less than the flag and the text
+    return re.sub(r"^Error parsing (--\S+): .*: ('.*')$", r"\1 takes a number of another form than \2", words)
+
+
+def _unknown_argument(argument: str) -> UserError:
+    """The error for a flag that does not exist, with the nearest one, or for a word that belongs to no flag."""
+    if not argument.startswith("-"):
+        return UserError(f"{argument!r} belongs to no flag; see --help.")
+    flag = argument.split("=")[0]
+    names = [one.name for one in (*fields(Command), *fields(Settings)) if one.name != "settings"]
+    flags = ["--" + name.replace("_", "-") for name in names] + ["--no-encoder-bias", "--help"]
+    near = nearest(flag.replace("_", "-"), flags, likeness=0.0)
+    return UserError(f"unknown flag {flag!r}; did you mean {near!r}? See --help.")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; 0 if it went well, 2 if the input has to be mended, 130 if it was interrupted."""
+    try:
+        command, out = parse(sys.argv[1:] if arguments is None else arguments)
+        from ppl_pvae.run import describe, fit_to_directory
+
+        if command.dry_run:
+            print(describe(command.settings))
+            return 0
+        run = fit_to_directory(
+            command.settings,
+            out,
+            resume=command.resume,
+            check_convergence=command.check_convergence,
+            progress=True,
+        )
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; the same command with --out and --resume goes on from the last checkpoint", file=sys.stderr)
+        return 130
+    print(run.table())
+    print(f"results: {out} (open {out / 'report.html'})")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
