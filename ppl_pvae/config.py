@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, get_args, get_type_hints
 import tomli_w
 
 from ppl_pvae.errors import UserError
-from ppl_pvae.names import unknown_name
+from ppl_pvae.names import nearest, unknown_name
 
 __all__ = ["PROGRAMS", "Settings", "differences", "from_mapping", "read_recipe", "to_toml", "validate"]
 
@@ -237,12 +237,12 @@ def from_mapping(values: Mapping[str, Any], *, base: Settings | None = None) -> 
     """
     for name in values:
         if name not in _TYPES:
-            raise unknown_name("setting", name, _TYPES)
+            raise UserError(f"unknown setting {name!r}; did you mean {nearest(name, _TYPES, likeness=0.0)!r}?")
     return dataclasses.replace(base or Settings(), **{name: _typed(name, value) for name, value in values.items()})
 
 
 def read_recipe(path: Path) -> Settings:
-    """The settings in a TOML file. The table `about` is passed over, so that the `config.toml` of a run is a recipe too.
+    """The settings in a TOML file; its table `about` is passed over: the `config.toml` of a run is a recipe too.
 
     Raises
     ------

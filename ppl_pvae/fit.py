@@ -99,8 +99,11 @@ def _first_words(box: str) -> str:
     lines = [line.strip("│ ") for line in plain.splitlines()[1:]]
     ends = [index for index, line in enumerate(lines) if not line or line[0] in "─╰"]
     words = " ".join(lines[: ends[0] if ends else None]).rstrip(".")
-    # Python's own words for a number that is none say less than the flag and the text
-    return re.sub(r"^Error parsing (--\S+): .*: ('.*')$", r"\1 takes a number of another form than \2", words)
+    no_number = re.fullmatch(r"Error parsing --([\w-]+): (.*): ('.*')", words)
+    if no_number:
+        kind = "a whole number" if "int()" in no_number[2] else "a number"
+        return f"{no_number[1].replace('-', '_')} must be {kind}, got {no_number[3]}"
+    return words
 
 
 def _unknown_argument(argument: str) -> UserError:
