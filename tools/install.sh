@@ -1,0 +1,13 @@
+#!/bin/sh
+# Make a virtual environment and install this package in it, with the versions that are known to work together:
+# install.sh DIRECTORY PYTHON REQUIREMENT...
+set -eu
+directory=$1
+python=$2
+shift 2
+test -x "$directory/bin/python" || "$python" -m venv "$directory"
+constraints=$("$directory/bin/python" -c '
+import sys
+print("constraints-3.11.txt" if sys.version_info < (3, 12) else "constraints-3.12.txt")')
+echo "installing into $directory with $("$directory/bin/python" --version) and $constraints"
+"$directory/bin/python" -m pip install --quiet --disable-pip-version-check -c "$constraints" "$@"
