@@ -1,0 +1,29 @@
+"""What a fitted code is worth: metrics, one-row summaries, the labelled posterior, convergence, figures, report.
+
+Metrics take plain NumPy arrays and need nothing else; xarray and matplotlib are imported when a tree is built or a
+figure drawn.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from ppl_pvae.analysis.convergence import Verdict, compare, slopes
+from ppl_pvae.analysis.record import Posterior
+from ppl_pvae.analysis.summary import summarise
+
+if TYPE_CHECKING:
+    from ppl_pvae.analysis.tree import datatree, open_tree, write_tree
+
+__all__ = ["Posterior", "Verdict", "compare", "datatree", "open_tree", "slopes", "summarise", "write_tree"]
+
+_HOME = {
+    "datatree": "ppl_pvae.analysis.tree",
+    "open_tree": "ppl_pvae.analysis.tree",
+    "write_tree": "ppl_pvae.analysis.tree",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'ppl_pvae.analysis' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)

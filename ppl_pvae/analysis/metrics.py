@@ -1,0 +1,142 @@
+"""Sparsity, activity and cost of a code, as published code defines them; NumPy alone.
+
+Every function takes plain arrays and returns a float (NaN where the number is not defined), with sums in float64.
+Source: the evaluation code of the Poisson VAE papers (Vafaii, Galor & Yates 2024, arXiv:2405.14473; Vafaii & Yates
+2026, arXiv:2602.13421), except where a docstring says "ours".
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Bool, Float, Num
+
+__all__ = [
+    "ACTIVE_NATS",
+    "active_units",
+    "coding_rate",
+    "firing_rate",
+    "is_active",
+    "lifetime_sparseness",
+    "nats_per_spike",
+    "nats_per_unit",
+    "population_sparseness",
+    "r2",
+    "r2_per_image",
+    "rate_mismatch",
+    "sparseness",
+    "spikes_per_image",
+    "zeros",
+]
+
+ACTIVE_NATS = 0.01
+"""A unit is active when it costs more than this many nats per image on average (ours)."""
+
+
+def zeros(z: Num[np.ndarray, "image unit"]) -> float:
+    """Share of silence: how many of the (image, unit) pairs are exactly zero in one posterior draw."""
+    return float(np.mean(z == 0))
+
+
+def sparseness(z: Num[np.ndarray, "image unit"], axis: int) -> Float[np.ndarray, " kept"]:
+    """Treves-Rolls sparseness along one axis: 0 when all m entries are equal, 1 when only one is not zero.
+
+    A slice that is all zero counts 1, as published. One entry (m = 1) has no sparseness: NaN.
+
+    Parameters
+    ----------
+    z
+        One posterior draw, (image, unit).
+    axis
+        0 for lifetime (over images, one value per unit), 1 for population (over units, one value per image).
+    """
+    m = z.shape[axis]
+    if m == 1:
+        return np.full(z.shape[1 - axis], np.nan)
+    total = z.sum(axis=axis, dtype=np.float64)
+    power = np.einsum("iu,iu->u" if axis == 0 else "iu,iu->i", z, z, dtype=np.float64)
+    silent = power == 0
+    # s = (1 − (Σz)² / (m Σz²)) / (1 − 1/m)
+    share = total**2 / (m * np.where(silent, 1.0, power))
+    return np.where(silent, 1.0, (1 - share) / (1 - 1 / m))
+
+
+def lifetime_sparseness(z: Num[np.ndarray, "image unit"]) -> float:
+    """How rarely a unit is used: sparseness over images, averaged over units; a silent unit counts 1."""
+    return float(sparseness(z, axis=0).mean())
+
+
+def population_sparseness(z: Num[np.ndarray, "image unit"]) -> float:
+    """How few units an image uses: sparseness over units, averaged over images; a silent image counts 1."""
+    return float(sparseness(z, axis=1).mean())
+
+
+def firing_rate(activity: Num[np.ndarray, "image unit"]) -> float:
+    """Mean activity per unit and image: E lambda, or E max(z, 0) of a rectified code, or |z| of a signed one (ours)."""
+    return float(activity.mean(dtype=np.float64))
+
+
+def spikes_per_image(activity: Num[np.ndarray, "image unit"]) -> float:
+    """Activity of the whole population for one image, on average: the rate per unit falls as units are added (ours)."""
+    return float(activity.mean(axis=0, dtype=np.float64).sum())
+
+
+def _variation(x: Num[np.ndarray, "image pixel"]) -> Float[np.ndarray, " image"]:
+    """Squared deviation of each image from its own mean, summed over pixels."""
+    return x.var(axis=1, dtype=np.float64) * x.shape[1]
+
+
+def r2(x: Num[np.ndarray, "image pixel"], squared_error: Float[np.ndarray, " image"]) -> float:
+    """Pooled R2: 1 - (squared error of all images) / (variation of all images about their own means) (ours)."""
+    variation = _variation(x).sum()
+    return float(1 - squared_error.sum(dtype=np.float64) / variation) if variation > 0 else float("nan")
+
+
+def r2_per_image(x: Num[np.ndarray, "image pixel"], squared_error: Float[np.ndarray, " image"]) -> float:
+    """Published R2: 1 - SSE/SST of each image, averaged. Flat images rule it; images of one value are left out."""
+    variation = _variation(x)
+    varied = variation > 0
+    if not varied.any():
+        return float("nan")
+    return float(np.mean(1 - squared_error[varied].astype(np.float64) / variation[varied]))
+
+
+def nats_per_unit(kl: Float[np.ndarray, "image unit"]) -> Float[np.ndarray, " unit"]:
+    """Mean cost of each unit over images, (unit,), nats."""
+    return kl.mean(axis=0, dtype=np.float64)
+
+
+def is_active(kl: Float[np.ndarray, "image unit"]) -> Bool[np.ndarray, " unit"]:
+    """Which units say anything: those with E KL_k > 0.01 nat (ours)."""
+    return nats_per_unit(kl) > ACTIVE_NATS
+
+
+def active_units(kl: Float[np.ndarray, "image unit"]) -> float:
+    """Share of units that say anything: E KL_k > 0.01 nat (ours)."""
+    return float(is_active(kl).mean())
+
+
+def coding_rate(kl: Float[np.ndarray, "image unit"]) -> float:
+    """Nats that the code of one image costs: sum over units of the KL, averaged over images."""
+    return float(nats_per_unit(kl).sum())
+
+
+def nats_per_spike(kl: Float[np.ndarray, "image unit"], rate: Float[np.ndarray, "image unit"]) -> float:
+    """Nats paid for one spike: coding rate over spikes per image; NaN for a code without a spike (ours)."""
+    spikes = spikes_per_image(rate)
+    return coding_rate(kl) / spikes if spikes > 0 else float("nan")
+
+
+def rate_mismatch(
+    prior_rate: Float[np.ndarray, " unit"],
+    rate: Float[np.ndarray, "image unit"],
+    kl: Float[np.ndarray, "image unit"],
+) -> float:
+    """How far a learned prior is from its optimum r_k = E lambda_k (ours).
+
+    The largest |log r_k - log E lambda_k| over active units; NaN where no unit is active.
+    """
+    used = is_active(kl)
+    if not used.any():
+        return float("nan")
+    expected = rate.mean(axis=0, dtype=np.float64)[used]
+    return float(np.max(np.abs(np.log(prior_rate[used].astype(np.float64)) - np.log(expected))))

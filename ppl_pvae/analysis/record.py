@@ -1,0 +1,109 @@
+"""The record that analysis works on: what one trained program says about a set of images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Num, Shaped
+
+__all__ = ["Posterior"]
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """What one trained program says about a set of images, in plain NumPy arrays.
+
+    A code is whatever the decoder sees: spike counts, rectified values or signed values. Every reader of this record
+    asks `is_count` and `is_nonnegative`, never which program it came from. Nats are in the paper's scale
+    (sigma^2 = 1/2 for the default likelihood, its constant kept apart in `likelihood_constant`).
+
+    Parameters
+    ----------
+    x
+        Images, (image, pixel).
+    shape
+        Height and width of one image, or None where pixels have no such order.
+    group
+        Photograph (or block) that each image was cut from, (image,), an index into `group_names`.
+    group_names
+        Names of the photographs.
+    mean
+        E_q z, (image, unit): the rate lambda of a Poisson code, E max(., 0) of a rectified one.
+    z
+        One hard posterior draw for every image, (image, unit); whole numbers for counts.
+    draws
+        More draws for the first images, (draw, drawn image, unit).
+    kl
+        Nats that each unit costs for each image, (image, unit).
+    reconstruction
+        Mean of the likelihood at `z`, (image, pixel).
+    distortion
+        Distortion expected under the posterior, (image,), nats.
+    distortion_sampled
+        Distortion at `z`, (image,), nats.
+    squared_error
+        Squared error at `z` summed over pixels, (image,).
+    global_kl
+        KL of the global latents divided by the number of training images, nats per image.
+    prior_mean
+        Prior rate r, (unit,); None where the prior has no rate.
+    dictionary
+        Linear decoder weights, (unit, pixel); None where the decoder is not linear.
+    encoder
+        Linear encoder weights, (unit, pixel); None where the encoder is not linear.
+    prior_reconstruction
+        What the decoder makes of draws from the prior; not filled yet.
+    is_count
+        Whether the code is a number of spikes.
+    is_nonnegative
+        Whether the code is never below zero.
+    objective
+        What training minimised, as relaxed, mean per image.
+    likelihood_constant
+        Nats that the free energy drops: (D/2) log pi for the default likelihood, 0 otherwise.
+    silent_free_energy
+        Free energy of sending nothing at all, nats per image.
+    """
+
+    x: Num[np.ndarray, "image pixel"]
+    shape: tuple[int, int] | None
+    group: Shaped[np.ndarray, " image"]
+    group_names: tuple[str, ...]
+    mean: Float[np.ndarray, "image unit"]
+    z: Num[np.ndarray, "image unit"]
+    draws: Num[np.ndarray, "draw drawn_image unit"]
+    kl: Float[np.ndarray, "image unit"]
+    reconstruction: Float[np.ndarray, "image pixel"]
+    distortion: Float[np.ndarray, " image"]
+    distortion_sampled: Float[np.ndarray, " image"]
+    squared_error: Float[np.ndarray, " image"]
+    global_kl: float
+    prior_mean: Float[np.ndarray, " unit"] | None
+    dictionary: Float[np.ndarray, "unit pixel"] | None
+    encoder: Float[np.ndarray, "unit pixel"] | None
+    prior_reconstruction: None
+    is_count: bool
+    is_nonnegative: bool
+    objective: float
+    likelihood_constant: float
+    silent_free_energy: float
+
+    @property
+    def activity(self) -> Num[np.ndarray, "image unit"]:
+        """Activity of each unit for each image, (image, unit): E z, or |z| at the one draw for a code with both signs.
+
+        The mean of a signed code says nothing about how much it moves (a Gaussian code has E z near 0), so its
+        magnitude stands in for the rate everywhere.
+        """
+        return self.mean if self.is_nonnegative else np.abs(self.z)
+
+    @property
+    def use(self) -> Float[np.ndarray, " unit"]:
+        """Mean activity of each unit over images, (unit,): spikes per image for counts."""
+        return self.activity.mean(axis=0, dtype=np.float64)
+
+    @property
+    def activity_word(self) -> str:
+        """What activity is called in words and on axes: `spikes` for counts, `activity` otherwise."""
+        return "spikes" if self.is_count else "activity"

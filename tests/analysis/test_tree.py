@@ -1,0 +1,87 @@
+"""The labelled posterior: written and read back bit for bit, and taken by ArviZ."""
+
+import numpy as np
+import pytest
+
+from ppl_pvae.analysis import datatree, open_tree, write_tree
+from ppl_pvae.errors import UserError
+
+
+@pytest.mark.parametrize("kind", ["poisson", "rectified", "gaussian"])
+@pytest.mark.parametrize("shape", [(16, 16), None])
+def test_values_come_back_bit_for_bit(make_posterior, tmp_path, kind, shape):
+    p = make_posterior(kind, shape=shape, units=7)
+    write_tree(tmp_path / "posterior.nc", datatree(p, {"program": kind, "beta": 1.0, "spike_price": None}))
+    assert [f.name for f in tmp_path.iterdir()] == ["posterior.nc"]
+    tree = open_tree(tmp_path / "posterior.nc")
+    try:
+        posterior, stats, constant = tree["posterior"], tree["sample_stats"], tree["constant_data"]
+        np.testing.assert_array_equal(posterior["rate"], p.mean)
+        np.testing.assert_array_equal(posterior["z"], p.z)
+        np.testing.assert_array_equal(posterior["counts"][0], p.draws)
+        assert posterior["counts"].dims == ("chain", "draw", "drawn_image", "unit")
+        assert posterior["counts"].dtype == (np.uint16 if kind == "poisson" else np.float32)
+        np.testing.assert_array_equal(stats["kl"], p.kl)
+        np.testing.assert_array_equal(tree["observed_data"]["x"], p.x)
+        np.testing.assert_array_equal(tree["posterior_predictive"]["mean"], p.reconstruction)
+        np.testing.assert_array_equal(constant["dictionary"], p.dictionary)
+        np.testing.assert_array_equal(constant["photograph"], p.group)
+        assert list(constant["photograph_name"].values) == list(p.group_names)
+        assert ("prior_rate" in constant) == (kind == "poisson")
+        assert ("row" in constant.coords) == (shape is not None)
+        assert stats["kl"].attrs["units"] == "nat"
+        assert tree.attrs["program"] == kind
+        assert tree.attrs["beta"] == 1.0
+        assert "spike_price" not in tree.attrs
+    finally:
+        tree.close()
+
+
+def test_large_counts_are_not_wrapped(make_posterior):
+    p = make_posterior(units=2, images=20)
+    p.draws[0, 0, 0] = 70_000
+    assert datatree(p)["posterior"]["counts"].values[0, 0, 0, 0] == 70_000
+
+
+def test_a_decoder_that_is_not_linear_has_no_dictionary(make_posterior):
+    assert "dictionary" not in datatree(make_posterior(linear=False))["constant_data"]
+
+
+def test_arviz_summarises_rates_over_images(make_posterior):
+    stats = pytest.importorskip("arviz_stats")
+    p = make_posterior(units=3)
+    table = stats.summary(datatree(p), kind="stats", var_names=["rate"], sample_dims=["image"], round_to="none")
+    assert list(table.index) == ["rate[0]", "rate[1]", "rate[2]"]
+    np.testing.assert_allclose(table["mean"].astype(float), p.mean.mean(0), rtol=1e-5)
+    counts = stats.summary(
+        datatree(p), kind="stats", var_names=["counts"], coords={"drawn_image": [0]}, round_to="none"
+    )
+    np.testing.assert_allclose(counts["mean"].astype(float), p.draws[:, 0].mean(0), rtol=1e-6)
+
+
+def test_arviz_plots_rates_over_images(make_posterior):
+    plots = pytest.importorskip("arviz_plots")
+    tree = datatree(make_posterior(units=3))
+    for plot in (plots.plot_forest, plots.plot_dist):
+        plot(tree, var_names=["rate"], sample_dims=["image"], coords={"unit": [0, 2]}, backend="none")
+
+
+@pytest.mark.parametrize("content", [None, b"no netCDF at all", "other"])
+def test_what_is_no_posterior_is_refused_in_words(tmp_path, content):
+    path = tmp_path / "posterior.nc"
+    if content == "other":
+        import xarray as xr
+
+        xr.DataTree.from_dict({"/": xr.Dataset({"a": 1})}).to_netcdf(path, engine="h5netcdf")
+    elif content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UserError, match=r"posterior\.nc"):
+        open_tree(path)
+
+
+def test_a_newer_format_is_refused(make_posterior, tmp_path):
+    tree = datatree(make_posterior(units=2, images=20))
+    tree.attrs["format_version"] = 99
+    write_tree(tmp_path / "posterior.nc", tree)
+    with pytest.raises(UserError, match="update"):
+        open_tree(tmp_path / "posterior.nc")
