@@ -1,0 +1,169 @@
+"""Settings: what they may be, what is said about those that may not, and their way through TOML."""
+
+import dataclasses
+import math
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from ppl_pvae.config import PROGRAMS, Settings, differences, from_mapping, read_recipe, to_toml, validate
+from ppl_pvae.errors import UserError
+from ppl_pvae.names import nearest, unknown_name
+
+IMPOSSIBLE = [
+    ("units", 0),
+    ("units", -3),
+    ("beta", -1.0),
+    ("beta", math.nan),
+    ("beta", math.inf),
+    ("steps", 0),
+    ("seed", -1),
+    ("seed", 2**32),
+    ("batch_size", 0),
+    ("learning_rate", 0.0),
+    ("learning_rate", -0.1),
+    ("learning_rate", math.nan),
+    ("spike_price", -0.5),
+    ("temperature", 0.0),
+    ("temperature", 1.5),
+    ("temperature_from", math.nan),
+    ("patch_size", 3),
+    ("data_seed", -1),
+    ("final_learning_rate", -1e-5),
+    ("warmup_steps", -1),
+    ("prior_speed", 0.0),
+    ("clip_norm", 0.0),
+    ("clip_norm", math.nan),
+    ("anneal", 1.1),
+    ("anneal", -0.1),
+    ("anneal_from", -1e-4),
+    ("log_rate_from", -math.inf),
+    ("log_rate_to", 30.0),
+    ("weight_scale", 0.0),
+    ("evaluate_every", 0),
+    ("checkpoint_every", 0),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), IMPOSSIBLE)
+def test_an_impossible_setting_is_named_with_what_it_must_be(name, value):
+    with pytest.raises(UserError) as caught:
+        validate(dataclasses.replace(Settings(), **{name: value}))
+    message = str(caught.value)
+    assert message.startswith(f"{name} must be ")
+    assert f"got {value}" in message
+    assert len(message.splitlines()) == 1
+
+
+def test_every_number_has_a_range():
+    numbers = {field.name for field in dataclasses.fields(Settings) if field.type in (int, float)}
+    assert numbers == {name for name, _ in IMPOSSIBLE}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "near"),
+    [
+        ("program", "poison", "poisson"),
+        ("program", "rectified_gaussian", "rectified-gaussian"),
+        ("encoder", "lineal", "linear"),
+        ("likelihood", "gausian", "gaussian"),
+        ("prior", "fix", "fixed"),
+        ("estimator", "arrival_time", "arrival-time"),
+        ("optimizer", "adamx", "adamax"),
+    ],
+)
+def test_an_unknown_name_is_answered_with_the_nearest(name, value, near):
+    with pytest.raises(UserError, match=f"unknown {name} '{value}'; did you mean '{near}'"):
+        validate(dataclasses.replace(Settings(), **{name: value}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"pays": "code"}, "pays means nothing to the program 'poisson'"),
+        ({"program": "gaussian", "pays": "latent"}, "pays means nothing"),
+        ({"program": "gaussian", "spike_price": 0.1}, "spike_price needs a code that is never negative"),
+        ({"program": "gaussian", "estimator": "arrival-time"}, "is for counts"),
+        ({"program": "rectified-gaussian", "temperature": 0.1}, "temperature softens counts"),
+        ({"log_rate_from": 0.0, "log_rate_to": -1.0}, "log_rate_from must be <= log_rate_to"),
+    ],
+)
+def test_a_flag_without_meaning_is_refused(changes, complaint):
+    with pytest.raises(UserError, match=complaint):
+        validate(dataclasses.replace(Settings(), **changes))
+
+
+def test_what_was_left_open_becomes_the_default_of_the_program():
+    assert (validate(Settings()).prior, validate(Settings()).pays) == ("learned", None)
+    rectified = validate(Settings(program="rectified-gaussian", prior="fixed"))
+    assert (rectified.prior, rectified.pays) == ("fixed", "latent")
+    assert validate(rectified) == rectified
+
+
+def test_a_program_of_ones_own_has_any_label_and_its_own_prior():
+    own = validate(Settings(program="two ponds", spike_price=0.1), own_program=True)
+    assert (own.program, own.prior, own.pays) == ("two ponds", None, None)
+    with pytest.raises(UserError, match="prior means nothing to the program 'two ponds'"):
+        validate(Settings(program="two ponds", prior="fixed"), own_program=True)
+
+
+def test_whole_numbers_do_for_numbers_and_nothing_else_is_converted():
+    assert type(validate(Settings(beta=1)).beta) is float
+    for name, value in (("units", 4.0), ("beta", "1"), ("beta", True), ("units", True), ("encoder_bias", 1)):
+        with pytest.raises(UserError, match=f"{name} must be a|{name} must be true"):
+            from_mapping({name: value})
+
+
+def test_settings_survive_toml(tmp_path):
+    settings = validate(
+        Settings(program="rectified-gaussian", beta=0.1, clip_norm=math.inf, encoder_bias=False, data='a "b" \\ c')
+    )
+    path = tmp_path / "config.toml"
+    path.write_text(to_toml(settings, {"versions": {"jax": "1"}, "program": "def model(x):\n    pass\n"}))
+    assert read_recipe(path) == settings
+    assert "\n    pass\n" in path.read_text()
+    assert to_toml(Settings()).count("\n") == len(dataclasses.fields(Settings)) - 2  # prior and pays are left open
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("betta = 1", "unknown setting 'betta'; did you mean 'beta'"),
+        ("beta = ", "no valid TOML"),
+        ("units = 3.5", "units must be a whole number, got 3.5"),
+        ("[fit]\nbeta = 1", "unknown setting 'fit'"),
+        ("beta = '\xff'", "it is no text"),
+    ],
+)
+def test_a_bad_recipe_is_named_with_its_fault(tmp_path, text, complaint):
+    path = tmp_path / "recipe.toml"
+    path.write_text(text, encoding="latin-1")
+    with pytest.raises(UserError, match=complaint) as caught:
+        read_recipe(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_recipe_that_is_not_there():
+    with pytest.raises(UserError, match=r"cannot read the recipe nowhere\.toml: No such file"):
+        read_recipe(Path("nowhere.toml"))
+
+
+def test_differences_are_named():
+    assert differences(Settings(), Settings(beta=2.0, units=3)) == ["units", "beta"]
+
+
+def test_names():
+    assert nearest("unit", ["--units", "beta", "units"]) == "units"
+    assert nearest("zzz", ["beta"]) is None
+    assert nearest("zzz", ["beta"], likeness=0.0) == "beta"
+    assert str(unknown_name("pond", "q", ["a", "b"])) == "unknown pond 'q'; available: a, b."
+
+
+def test_the_names_here_are_the_names_there():
+    """Settings are checked before JAX is imported, so names stand here and in the rooms that give them meaning."""
+    assert set(PROGRAMS) == set(import_module("ppl_pvae.models").BUILT_IN)
+    for name in import_module("ppl_pvae.inference.optimizers").OPTIMIZERS:
+        validate(Settings(optimizer=name))
+    for name in import_module("ppl_pvae.inference").ESTIMATORS:
+        validate(Settings(estimator=name))
