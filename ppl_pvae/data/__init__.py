@@ -1,16 +1,80 @@
-"""Images to fit: natural patches, synthetic data with known truth, arrays on disk, folders of images."""
+"""Images to fit: natural patches, synthetic data with known truth, arrays, folders of images."""
 
+import operator
+import os
+from pathlib import Path
+
+from ppl_pvae.data.arrays import ARRAY_FILES, from_array, load_array_file
 from ppl_pvae.data.dataset import Dataset
-from ppl_pvae.data.natural import natural
+from ppl_pvae.data.folder import load_folder
+from ppl_pvae.data.natural import load_natural
+from ppl_pvae.data.synthetic import load_synthetic
 from ppl_pvae.errors import UserError
+from ppl_pvae.names import nearest
 
-__all__ = ["Dataset", "load"]
+__all__ = ["PATCH_SIZE", "SOURCES", "Dataset", "from_array", "load"]
 
-_SOURCES = {"natural": natural}
+PATCH_SIZE = 16
+SMALLEST_PATCH = 4
+
+# name -> function(patch_size, seed) of the built-in data.
+SOURCES = {"natural": load_natural, "synthetic": load_synthetic}
 
 
-def load(name: str, *, patch_size: int = 16, seed: int = 0) -> Dataset:
-    """Load a data set by name."""
-    if name not in _SOURCES:
-        raise UserError(f"unknown data {name!r}")
-    return _SOURCES[name](patch_size=patch_size, seed=seed)
+def load(name: str | os.PathLike[str], *, patch_size: int = PATCH_SIZE, seed: int = 0) -> Dataset:
+    """Load images in three splits: by name, from an array file, or from a folder of photographs.
+
+    Parameters
+    ----------
+    name
+        "natural" or "synthetic"; the path of a `.npy` file, or of a `.npz` file with the key `x`; or a folder of PNG,
+        JPEG or TIFF images. A folder that is called like a built-in name is reached as "./natural".
+    patch_size
+        Height and width of a patch, pixels. An array file holds what it holds: there it must be left alone.
+    seed
+        Of the split and of synthetic data; not of training. An array file is split by position and uses no seed.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    UserError
+        If the name is unknown, or the file or folder holds nothing that can be fitted.
+    """
+    patch_size, seed = _whole_number("patch size", patch_size, SMALLEST_PATCH), _whole_number("seed", seed, 0)
+    name = os.fspath(name)
+    if name in SOURCES:
+        return SOURCES[name](patch_size, seed)
+    path = Path(name)
+    if os.path.isdir(name):
+        return load_folder(path, patch_size, seed)
+    if os.path.isfile(name) and path.suffix.lower() in ARRAY_FILES:
+        dataset = load_array_file(path)
+        if patch_size != PATCH_SIZE and dataset.shape != (patch_size, patch_size):
+            raise UserError(
+                f"{path} holds images of {dataset.train.shape[1]} pixels, taken as they are: leave the patch size out."
+            )
+        return dataset
+    raise _unknown(name)
+
+
+def _whole_number(what: str, value: int, least: int) -> int:
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise UserError(f"{what} must be a whole number, got {value!r}.") from None
+    if number < least:
+        raise UserError(f"{what} must be >= {least}, got {number}.")
+    return number
+
+
+def _unknown(name: str) -> UserError:
+    known = f"data are {', '.join(SOURCES)}, a .npy or .npz file, or a folder of images."
+    if os.path.isfile(name):
+        return UserError(f"{name} is no array file; {known}")
+    near = nearest(name, SOURCES)
+    if near is None and (Path(name).suffix or os.path.basename(name) != name):
+        return UserError(f"there is no file or folder {name!r}; {known}")
+    return UserError(f"unknown data {name!r}; " + (f"did you mean {near!r}? " if near else "") + known.capitalize())

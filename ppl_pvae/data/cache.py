@@ -46,7 +46,7 @@ def remember(settings: Mapping[str, Any], make: Callable[[], Dataset]) -> Datase
         return _read(path)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
         dataset = make()
-        # What a run records must not depend on whether the cache was cold: tuples become lists now, not when read again.
+        # What a run records must not depend on whether the cache was cold: tuples become lists now.
         dataset = replace(dataset, info=json.loads(json.dumps(dict(dataset.info))))
     try:
         _write(path, dataset)
@@ -80,17 +80,21 @@ def _write(path: Path, dataset: Dataset) -> None:
 def _read(path: Path) -> Dataset:
     with np.load(path, allow_pickle=False) as file:
         text = json.loads(str(file["text"]))
-        fields: dict[str, dict[str, np.ndarray]] = {"x": {}, "groups": {}, "pictures": {}, "truth": {}}
-        for key in file.files:
-            if key != "text":
-                field, name = key.split("/")
-                fields[field][name] = file[key]
+        arrays = {key: file[key] for key in file.files if key != "text"}
+
+    def field(name: str) -> dict[str, np.ndarray]:
+        return {key.removeprefix(f"{name}/"): value for key, value in arrays.items() if key.startswith(f"{name}/")}
+
     shape = None if text["shape"] is None else (text["shape"][0], text["shape"][1])
     return Dataset(
         name=text["name"],
         shape=shape,
+        train=arrays["x/train"],
+        validation=arrays["x/validation"],
+        test=arrays["x/test"],
+        groups=field("groups"),
         group_names=tuple(text["group_names"]),
         info=text["info"],
-        **fields.pop("x"),
-        **fields,
+        pictures=field("pictures"),
+        truth=field("truth"),
     )

@@ -28,7 +28,7 @@ class Dataset:
     name
         What was loaded: "natural", "synthetic", or the name of a file or folder.
     train, validation, test
-        (image, pixel), float32: whitened intensity with pixel variance near 0.73, counts, or whatever an array file holds.
+        (image, pixel), float32: whitened intensity with pixel variance near 0.73, or whatever an array file holds.
     shape
         (y, x) of one image, None where it is not known.
     groups
@@ -42,8 +42,8 @@ class Dataset:
         Curves for a report: "frequency" (cycles per pixel), "filter_gain", "spectrum_before", "spectrum_after", all
         (frequency,); empty where nothing was filtered.
     truth
-        For synthetic data what was planted: "dictionary" (unit, pixel), "rate" (unit,), "code" (image, unit) of the test
-        images; empty otherwise.
+        For synthetic data what was planted: "dictionary" (unit, pixel), "rate" (unit,), "code" (image, unit) of the
+        test images; empty otherwise.
     """
 
     name: str

@@ -12,8 +12,9 @@ from jaxtyping import Float
 from ppl_pvae.data import cache
 from ppl_pvae.data.dataset import Dataset
 from ppl_pvae.data.patches import CONSTANTS, Photograph, patches_of
+from ppl_pvae.data.preprocessing import luminance
 
-__all__ = ["SOURCES", "natural"]
+__all__ = ["SOURCES", "load_natural"]
 
 _CC_BY = "CC BY 2.0, https://creativecommons.org/licenses/by/2.0/"
 _CC0 = "CC0"
@@ -33,12 +34,9 @@ SOURCES = {
     "ascent": ("PyWavelets", _PUBLIC, "public-domain-image.com, accent-to-the-top.jpg"),
 }
 
-# Weights of red, green and blue in luminance (ITU-R BT.709).
-_LUMINANCE = (0.2125, 0.7154, 0.0721)
 
-
-def natural(*, patch_size: int, seed: int) -> Dataset:
-    """Whitened patches of ten photographs: 8,000 of each for training, 1,000 each for validation and test, at 16 x 16."""
+def load_natural(patch_size: int, seed: int) -> Dataset:
+    """Whitened patches of ten photographs, of each 8,000 for training, 1,000 for validation, 1,000 for test."""
     packages = {package: version(package) for package, _, _ in SOURCES.values()}
     settings = {
         "source": "natural",
@@ -78,4 +76,4 @@ def _read(name: str) -> Float[np.ndarray, "y x"]:
             import pywt.data
 
             image = getattr(pywt.data, name)()
-    return image @ np.asarray(_LUMINANCE) if image.ndim == 3 else image.astype(np.float64)
+    return luminance(image) if image.ndim == 3 else image.astype(np.float64)

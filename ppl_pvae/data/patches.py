@@ -16,21 +16,24 @@ __all__ = ["CONSTANTS", "Photograph", "patches_of"]
 
 # Patches wanted of each split; photographs share them equally.
 WANTED = {"train": 80_000, "validation": 10_000, "test": 10_000}
+# Above this size fewer are wanted: as many pixels in all, 330 MB.
+LARGE_PATCH = 32
 # Distance between neighbouring patches, pixels. A photograph too small to give its share takes the next finer one.
 STRIDES = (4, 3, 2, 1)
 # Patches whose variance is below this share of their photograph's mean are flat: they hold no image, and rule mean R².
 FLAT = 0.05
-# Pixel variance on training data after scaling by one constant: that of the published patches, so silence costs 256 x 0.73 = 187.
+# Pixel variance on training data, after scaling by one constant: that of the published patches (silence costs 187).
 VARIANCE = 0.73
 
 CONSTANTS = {
     "wanted": WANTED,
+    "large_patch": LARGE_PATCH,
     "strides": STRIDES,
     "flat_below": FLAT,
     "variance": VARIANCE,
     "block_pixels": splits.BLOCK,
     "block_shares": splits.SHARES,
-    "block_draws": splits.DRAWS,
+    "block_swaps": splits.SWAPS,
     "preprocessing": preprocessing.CONSTANTS,
 }
 
@@ -63,8 +66,8 @@ def patches_of(
 ) -> Dataset:
     """Whitened patches of photographs in three splits that share no pixel.
 
-    Every photograph gives the same number of patches to a split, as far as it has them, none of them twice. Photographs of
-    at least ten blocks are split each for itself, smaller ones together.
+    Every photograph gives the same number of patches to a split, as far as it has them, none of them twice. Photographs
+    of at least ten blocks are split each for itself, smaller ones together.
 
     Parameters
     ----------
@@ -89,7 +92,8 @@ def patches_of(
     UserError
         If a photograph is constant or smaller than a patch, or all of them are too few or too small to split.
     """
-    quota = {split: max(1, wanted // len(photographs)) for split, wanted in WANTED.items()}
+    share = min(1.0, (LARGE_PATCH / patch_size) ** 2) / len(photographs)
+    quota = {split: max(1, int(wanted * share)) for split, wanted in WANTED.items()}
     parts: dict[str, list[np.ndarray]] = {split: [] for split in SPLITS}
     groups: dict[str, list[int]] = {split: [] for split in SPLITS}
     spectra: list[np.ndarray] = []
@@ -105,15 +109,17 @@ def patches_of(
     x = {split: np.concatenate(parts[split]) for split in SPLITS}
     if missing := [split for split in SPLITS if not len(x[split])]:
         raise UserError(
-            f"{name}: the images are too few or too small: no {patch_size} x {patch_size} patch is left for {missing[0]}; "
-            "give more or larger images, or a smaller patch size."
+            f"{name} has too few or too small images: no patch of {patch_size} x {patch_size} is left for "
+            f"{missing[0]}; give more or larger images, or a smaller patch size."
         )
     scale = float(np.sqrt(VARIANCE / np.var(x["train"], dtype=np.float64)))
     order = {s: np.random.default_rng([seed, i, len(photographs)]).permutation(len(x[s])) for i, s in enumerate(SPLITS)}
     x = {s: np.float32(scale) * x[s][order[s]] for s in SPLITS}
     return Dataset(
         name=name,
-        **x,
+        train=x["train"],
+        validation=x["validation"],
+        test=x["test"],
         shape=(patch_size, patch_size),
         groups={s: np.asarray(groups[s], np.int32)[order[s]] for s in SPLITS},
         group_names=tuple(photo.name for photo in photographs),
@@ -141,10 +147,11 @@ def _whitened(index: int, photograph: Photograph, patch_size: int) -> tuple[_Whi
     least = patch_size + 2 * preprocessing.CROP
     if min(grey.shape) < least:
         raise UserError(
-            f"{photograph.name} has {grey.shape[0]} x {grey.shape[1]} pixels, too few for a patch of {patch_size} x {patch_size}: "
-            f"{least} a side are needed ({preprocessing.CROP} are cut off at each border); give larger images or a smaller patch size."
+            f"{photograph.name} has {grey.shape[0]} x {grey.shape[1]} pixels, but patches of {patch_size} need {least} "
+            f"a side ({preprocessing.CROP} are cut off at each border); give larger images or a smaller patch size."
         )
-    if grey.min() == grey.max():
+    inner = grey[preprocessing.CROP : -preprocessing.CROP, preprocessing.CROP : -preprocessing.CROP]
+    if inner.min() == inner.max():
         raise UserError(f"{photograph.name} is constant (every pixel has the same value); take it out.")
     log_intensity, pixels = preprocessing.whiten(grey)
     variance = patch_variance(pixels, patch_size)

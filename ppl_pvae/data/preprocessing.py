@@ -9,18 +9,20 @@ import numpy as np
 from jaxtyping import Float, Float32
 from scipy import fft, ndimage
 
-__all__ = ["CONSTANTS", "filter_gain", "radial_spectrum", "whiten"]
+__all__ = ["CONSTANTS", "filter_gain", "luminance", "radial_spectrum", "whiten"]
 
-# Photographs are read as 0..255 (16 bit is scaled to it), so log(1 + I) spans 0..5.5 for all of them; the 1 keeps black finite.
+# Photographs are read as 0..255, so log(1 + I) spans 0..5.5 for all of them; the 1 keeps black finite.
 FULL_SCALE = 255.0
+# Weights of red, green and blue in luminance (ITU-R BT.709).
+LUMINANCE = (0.2125, 0.7154, 0.0721)
 # |f| flattens the 1/f amplitude of natural images; exp(-(f/f0)^n) takes back the corner frequencies, where there is
 # noise and no image. f0 in cycles per pixel (0.5 is the Nyquist frequency), n = 4 as Olshausen & Field (1996) have it.
 CUTOFF = 0.4
 POWER = 4
-# Standard deviation (pixels) of the neighbourhood whose contrast is divided out: a little less than a 16-pixel patch, so
-# that contrast differs between patches less than it does within photographs, and within a patch hardly changes.
+# Standard deviation (pixels) of the neighbourhood whose contrast is divided out: nearly a 16-pixel patch, so that
+# contrast differs less between patches than between parts of a photograph, and hardly changes within a patch.
 CONTRAST_SD = 12.0
-# Share of the median contrast added to the divisor: empty sky stays faint and is not blown up to noise of full contrast.
+# Share of the median contrast added to the divisor: empty sky stays faint, and is no noise of full contrast.
 CONTRAST_FLOOR = 0.1
 # Pixels cut off on each side: frames, and whatever the mirrored border leaves.
 CROP = 8
@@ -45,13 +47,18 @@ def filter_gain(frequency: Float[np.ndarray, "*frequency"]) -> Float[np.ndarray,
     return f * np.exp(-((f / CUTOFF) ** POWER))
 
 
+def luminance(image: Float[np.ndarray, "y x colour"]) -> Float[np.ndarray, "y x"]:
+    """Luminance of red, green and blue, in their units."""
+    return image[:, :, :3] @ np.asarray(LUMINANCE)
+
+
 def whiten(
     grey: Float[np.ndarray, "y x"],
 ) -> tuple[Float32[np.ndarray, "y x"], Float32[np.ndarray, "inner_y inner_x"]]:
     """Log intensity of a photograph, and the same whitened and contrast-normalised.
 
-    The filter multiplies the cosine transform, which is the Fourier transform of the photograph mirrored at its borders:
-    the periodic transform would see a jump from each border to the one opposite, and ring there.
+    The filter multiplies the cosine transform, which is the Fourier transform of the photograph mirrored at its
+    borders: the periodic transform would see a jump from each border to the one opposite, and ring there.
 
     Parameters
     ----------
@@ -76,7 +83,7 @@ def whiten(
 def radial_spectrum(
     image: Float[np.ndarray, "y x"],
 ) -> tuple[Float[np.ndarray, " frequency"], Float[np.ndarray, " frequency"]]:
-    """Power spectrum of an image averaged over orientations: mean frequency (cycles per pixel) and mean power of each bin.
+    """Power spectrum of an image averaged over orientations: centre (cycles per pixel) and mean power of each bin.
 
     A Hann window keeps the borders from showing as a cross of high frequencies. An empty bin (small images) is NaN.
     """
