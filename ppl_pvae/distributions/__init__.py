@@ -1,0 +1,23 @@
+"""Distributions of codes and images, their KL divergences, and the differentiable Poisson count."""
+
+from ppl_pvae.distributions.kl import base_of, has_closed_form, poisson_kl, unit_kl
+from ppl_pvae.distributions.poisson import Poisson, log_rate_of
+from ppl_pvae.distributions.poisson_sampler import poisson_counts
+from ppl_pvae.distributions.rectified import RectifiedNormal, rectified_kl
+from ppl_pvae.distributions.soft_poisson import soft_poisson, soft_poisson_from_log
+from ppl_pvae.distributions.squared_error import SquaredError
+
+__all__ = [
+    "Poisson",
+    "RectifiedNormal",
+    "SquaredError",
+    "base_of",
+    "has_closed_form",
+    "log_rate_of",
+    "poisson_counts",
+    "poisson_kl",
+    "rectified_kl",
+    "soft_poisson",
+    "soft_poisson_from_log",
+    "unit_kl",
+]

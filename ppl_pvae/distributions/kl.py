@@ -1,0 +1,97 @@
+"""Closed-form KL divergences, registered with NumPyro, and the KL of a site with its units kept apart."""
+
+import jax
+import jax.numpy as jnp
+import numpyro.distributions as dist
+from jaxtyping import Array, Float
+from numpyro.distributions import kl_divergence
+
+from ppl_pvae.distributions.poisson import Poisson, log_rate_of
+from ppl_pvae.distributions.rectified import RectifiedNormal, rectified_kl
+
+__all__ = ["base_of", "has_closed_form", "poisson_kl", "unit_kl"]
+
+SERIES_BELOW = 0.5  # |d| below which λ(d − 1) + r cancels and the series is used instead
+# KL/r = Σ_n dⁿ (n − 1)/n!, n = 2 … 10: truncation below 1e-8 for |d| < ½; highest power first
+SERIES = (1 / 403200, 1 / 45360, 1 / 5760, 1 / 840, 1 / 144, 1 / 30, 1 / 8, 1 / 3, 1 / 2)
+
+
+@jax.custom_jvp
+def poisson_kl(log_rate: Float[Array, "..."], log_prior_rate: Float[Array, "..."]) -> Float[Array, "..."]:
+    """Nats that one Poisson count pays for its rate differing from the prior's: r·f(δr), f(y) = 1 − y + y log y.
+
+    The textbook form λ log(λ/r) − λ + r loses every digit in float32 at log(λ/r) = 1e-4; this one keeps a relative
+    error of 1e-6 at any modulation, and its derivatives, λd and r − λ, are exact. Shapes broadcast.
+    Source: Vafaii, Galor & Yates 2024, the Poisson KL term.
+    """
+    # KL = λ(d − 1) + r, d = log λ − log r; for small |d| its series r d² (½ + d/3 + d²/8 + …)
+    rate, prior_rate = jnp.exp(log_rate), jnp.exp(log_prior_rate)
+    d = log_rate - log_prior_rate
+    return jnp.where(jnp.abs(d) < SERIES_BELOW, prior_rate * d**2 * _polynomial(d), rate * (d - 1) + prior_rate)
+
+
+@poisson_kl.defjvp
+def _poisson_kl_jvp(primals, tangents):
+    # ∂KL/∂log λ = λ d, ∂KL/∂log r = r − λ = −r·expm1(d)
+    log_rate, log_prior_rate = primals
+    rate, prior_rate = jnp.exp(log_rate), jnp.exp(log_prior_rate)
+    slope = rate * (log_rate - log_prior_rate) * tangents[0] + (prior_rate - rate) * tangents[1]
+    return poisson_kl(log_rate, log_prior_rate), slope
+
+
+def _polynomial(d):
+    total = jnp.full_like(d, SERIES[0])
+    for coefficient in SERIES[1:]:
+        total = total * d + coefficient
+    return total
+
+
+def _poisson_poisson(q, p):
+    return poisson_kl(log_rate_of(q), log_rate_of(p))
+
+
+for _q in (Poisson, dist.Poisson):
+    for _p in (Poisson, dist.Poisson):
+        kl_divergence.register(_q, _p)(_poisson_poisson)
+
+
+@kl_divergence.register(RectifiedNormal, RectifiedNormal)
+def _rectified_rectified(q, p):
+    if q.pays != p.pays:
+        raise ValueError(f"model and guide disagree on what the rectified normal pays: {p.pays!r} and {q.pays!r}.")
+    if q.pays == "latent":
+        return kl_divergence(dist.Normal(q.loc, q.scale), dist.Normal(p.loc, p.scale))
+    return rectified_kl(q, p)
+
+
+def base_of(distribution: dist.Distribution) -> dist.Distribution:
+    """The family behind `to_event`, `expand` and plates: what a single unit is distributed as."""
+    while isinstance(distribution, dist.Independent | dist.ExpandedDistribution):
+        distribution = distribution.base_dist
+    return distribution
+
+
+def _inside_event(distribution):
+    while isinstance(distribution, dist.Independent):
+        distribution = distribution.base_dist
+    return distribution
+
+
+def has_closed_form(q: dist.Distribution, p: dist.Distribution) -> bool:
+    """Whether NumPyro has a registered KL of these two families."""
+    # Dispatching on the bare families: the rules for wrappers exist for every pair and would say yes to all.
+    return kl_divergence.dispatch(type(base_of(q)), type(base_of(p))) is not None
+
+
+def unit_kl(q: dist.Distribution, p: dist.Distribution) -> Float[Array, "..."]:
+    """KL(q‖p) in nats, not yet summed over the dimensions that `to_event` made: (image, unit) for a code.
+
+    Raises
+    ------
+    NotImplementedError
+        If no closed form is registered for the two families.
+    """
+    q_units, p_units = _inside_event(q), _inside_event(p)
+    if q_units.event_shape != p_units.event_shape:
+        raise NotImplementedError(f"no KL between events of shape {q_units.event_shape} and {p_units.event_shape}")
+    return jnp.broadcast_to(kl_divergence(q_units, p_units), jnp.broadcast_shapes(q_units.batch_shape, p_units.batch_shape))

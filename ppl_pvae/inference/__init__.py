@@ -1,0 +1,23 @@
+"""Fitting: the free energy, the estimators of its gradient, schedules, the training loop, checkpoints, read-out."""
+
+from ppl_pvae.inference.affinity import why_not_exact
+from ppl_pvae.inference.divergence import divergence_method
+from ppl_pvae.inference.estimators import ESTIMATORS, ArrivalTime, Estimator, Exact, Hard
+from ppl_pvae.inference.free_energy import FreeEnergy, Parts, Traces, run_program
+from ppl_pvae.inference.training import Recipe, Trainer
+
+__all__ = [
+    "ESTIMATORS",
+    "ArrivalTime",
+    "Estimator",
+    "Exact",
+    "FreeEnergy",
+    "Hard",
+    "Parts",
+    "Recipe",
+    "Traces",
+    "Trainer",
+    "divergence_method",
+    "run_program",
+    "why_not_exact",
+]

@@ -1,0 +1,60 @@
+"""The KL of one latent site, by the best means that hold for it."""
+
+import jax.numpy as jnp
+
+from ppl_pvae.distributions import base_of, has_closed_form, unit_kl
+
+__all__ = ["divergence_method", "site_divergence"]
+
+
+def divergence_method(name: str, q, p) -> str:
+    """"closed form" or "Monte Carlo", for the posterior `q` and the prior `p` of site `name`.
+
+    Raises
+    ------
+    ValueError
+        If neither holds: no closed form is registered and `q` is not a reparameterised continuous family.
+    """
+    families = f"KL({type(base_of(q)).__name__} || {type(base_of(p)).__name__})"
+    if q.event_shape != p.event_shape:
+        raise ValueError(
+            f"site {name!r}: one event of the guide has shape {q.event_shape}, of the model {p.event_shape}; "
+            "give both the same .to_event(...)."
+        )
+    if has_closed_form(q, p):
+        if base_of(q).event_shape == base_of(p).event_shape:
+            return "closed form"
+        raise ValueError(f"site {name!r}: the prior couples units, so that {families} is no sum over units.")
+    if q.has_rsample and not q.support.is_discrete:
+        return "Monte Carlo"
+    raise ValueError(
+        f"site {name!r}: no usable {families}; register one with numpyro.distributions.kl_divergence.register, "
+        "or choose a prior and a posterior that have one."
+    )
+
+
+def site_divergence(name: str, guide_site, model_site, *, sampled: bool):
+    """KL in nats of a latent site from its posterior to its prior, over its batch shape and units.
+
+    `sampled` says that the site's value is a posterior draw, which Monte Carlo needs.
+    """
+    q, p = guide_site["fn"], model_site["fn"]
+    scale = _common_scale(name, guide_site, model_site)
+    if divergence_method(name, q, p) == "closed form":
+        return scale * unit_kl(q, p)
+    if not sampled:
+        raise ValueError(
+            f"site {name!r} has no closed-form KL, so the exact expectation does not hold; use a sampling estimator."
+        )
+    z = guide_site["value"]
+    return scale * jnp.asarray(q.log_prob(z) - p.log_prob(z))
+
+
+def _common_scale(name, guide_site, model_site):
+    own, prior = guide_site["scale"], model_site["scale"]
+    if (own is None) != (prior is None):
+        raise ValueError(
+            f"site {name!r} is scaled in {'the guide' if prior is None else 'the model'} only: put both under the same "
+            "numpyro.handlers.scale."
+        )
+    return 1.0 if own is None else own

@@ -1,0 +1,68 @@
+"""Optimizers for NumPyro parameters, with a learning rate that is data and not code."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float
+
+__all__ = ["NETWORKS", "OPTIMIZERS", "RateState", "build_optimizer", "with_learning_rate"]
+
+NETWORKS = ("encoder", "decoder")
+"""Names of the parameters that are network weights; every other parameter belongs to the program, most often a prior."""
+
+OPTIMIZERS: Mapping[str, Callable[[], optax.GradientTransformation]] = {"adamax": optax.scale_by_adamax}
+
+
+class RateState(NamedTuple):
+    """The learning rate of the next step, in the optimizer's state so that a schedule costs no compilation."""
+
+    learning_rate: Float[Array, ""]
+
+
+def build_optimizer(name: str, *, prior_speed: float, clip_norm: float) -> optax.GradientTransformation:
+    """An optimizer for a dictionary of parameters by name.
+
+    Parameters
+    ----------
+    name
+        One of `OPTIMIZERS`.
+    prior_speed
+        Learning rate of what is no network weight, as a multiple of that of the weights: firing rates move over many
+        orders of magnitude, weights do not.
+    clip_norm
+        Largest global norm of the gradient; inf for no clipping.
+    """
+    clip = optax.clip_by_global_norm(clip_norm) if clip_norm < float("inf") else optax.identity()
+    return optax.chain(clip, OPTIMIZERS[name](), _scale_by_kind(prior_speed), _scale_by_rate())
+
+
+def _scale_by_kind(prior_speed):
+    def scale(updates, params=None):
+        return {
+            name: update if name in NETWORKS else jax.tree.map(lambda u: prior_speed * u, update)
+            for name, update in updates.items()
+        }
+
+    return optax.stateless(scale)
+
+
+def _scale_by_rate():
+    def init(params):
+        return RateState(jnp.zeros(()))
+
+    def update(updates, state, params=None):
+        return jax.tree.map(lambda u: -state.learning_rate * u, updates), state
+
+    return optax.GradientTransformation(init, update)
+
+
+def with_learning_rate(optim_state, learning_rate: Float[Array, ""]):
+    """The same optimizer state (any tree around it), about to step at this learning rate."""
+
+    def is_rate(node):
+        return isinstance(node, RateState)
+
+    return jax.tree.map(lambda node: RateState(learning_rate) if is_rate(node) else node, optim_state, is_leaf=is_rate)

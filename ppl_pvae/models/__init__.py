@@ -1,0 +1,62 @@
+"""The built-in programs, and the variations of them that settings name."""
+
+import math
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
+from typing import NamedTuple
+
+from ppl_pvae.models import gaussian, poisson, rectified_gaussian
+
+__all__ = ["BUILT_IN", "Program", "Variation", "built_in"]
+
+
+class Program(NamedTuple):
+    """A model and its guide: two functions of (x, nets)."""
+
+    model: Callable
+    guide: Callable
+
+
+class Variation(NamedTuple):
+    """What a built-in program may be asked to be.
+
+    `prior` is "learned" or "fixed"; `pays` is "latent" or "code"; `log_rate_start` is the range of the uniform start
+    of log r, whose middle is the value of a fixed one.
+    """
+
+    prior: str = "learned"
+    pays: str = "latent"
+    log_rate_start: tuple[float, float] = (-1.5, -0.5)
+
+
+def _poisson(wanted):
+    low, high = wanted.log_rate_start
+    learned = partial(poisson.learned_rate, start=(low, high))
+    rate = learned if wanted.prior == "learned" else partial(poisson.fixed_rate, rate=math.exp((low + high) / 2))
+    return Program(partial(poisson.model, prior_rate=rate), partial(poisson.guide, prior_rate=rate))
+
+
+def _normal_prior(wanted):
+    return gaussian.learned_normal if wanted.prior == "learned" else gaussian.standard_normal
+
+
+def _gaussian(wanted):
+    return Program(partial(gaussian.model, prior=_normal_prior(wanted)), gaussian.guide)
+
+
+def _rectified_gaussian(wanted):
+    model = partial(rectified_gaussian.model, prior=_normal_prior(wanted), pays=wanted.pays)
+    return Program(model, partial(rectified_gaussian.guide, pays=wanted.pays))
+
+
+BUILT_IN: Mapping[str, Callable[[Variation], Program]] = {
+    "poisson": _poisson,
+    "rectified-gaussian": _rectified_gaussian,
+    "gaussian": _gaussian,
+}
+
+
+@lru_cache
+def built_in(name: str, wanted: Variation = Variation()) -> Program:
+    """The program of that name; the same object for the same wishes, so that its compilation is shared."""
+    return BUILT_IN[name](wanted)

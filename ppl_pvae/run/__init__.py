@@ -1,0 +1,122 @@
+"""Training and opening runs: the one place that ties program, data, inference and analysis together."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ppl_pvae.analysis import compare, datatree, open_tree, write_tree
+from ppl_pvae.config import Settings, from_mapping, validate
+from ppl_pvae.data import Dataset, from_array, load
+from ppl_pvae.directory import check_directory
+from ppl_pvae.models import Program
+from ppl_pvae.run.description import describe
+from ppl_pvae.run.fitting import Fitted, fit_parameters
+from ppl_pvae.run.outcome import describe_posterior, judge, summary_row
+from ppl_pvae.run.outputs import open_run, versions, write_config, write_json, write_params
+from ppl_pvae.run.plan import Plan, make_plan
+from ppl_pvae.run.record import Run
+
+__all__ = ["Run", "describe", "fit_to_directory", "open_run", "train"]
+
+OWN_PROGRAM = "own"
+
+
+def train(program, x="natural", *, out=None, resume=False, check_convergence=False, progress=False, **settings) -> Run:
+    """Fit a program to images.
+
+    Parameters
+    ----------
+    program
+        Name of a built-in program, or (model, guide), two functions of (x, nets).
+    x
+        Images (image, pixel) or (image, y, x); or what --data takes: a name or a path.
+    out
+        Directory to write the run to, as the command does; None keeps it in memory.
+    resume
+        Continue from the checkpoint in `out`.
+    check_convergence
+        Train a second time with twice the steps, and judge by the doubling rule.
+    progress
+        Show a progress bar.
+    **settings
+        Any setting of the command: `units=64, beta=0.4, steps=2000`.
+
+    Raises
+    ------
+    UserError
+        For input that cannot be: the message says what to do.
+    """
+    own = None if isinstance(program, str) else Program(*program)
+    label = OWN_PROGRAM if own else program
+    named = {"data": x} if isinstance(x, str) else {"data": "array"}
+    chosen = validate(from_mapping({"program": label, **named, **settings}), own_program=own is not None)
+    dataset = _load(chosen) if isinstance(x, str) else from_array(np.asarray(x), seed=chosen.data_seed)
+    plan = make_plan(chosen, dataset, own)
+    if out is None:
+        return _fit(plan, None, resume=False, check_convergence=check_convergence, progress=progress)
+    check_directory(Path(out), resume=resume)
+    return _fit(plan, Path(out), resume=resume, check_convergence=check_convergence, progress=progress)
+
+
+def fit_to_directory(settings: Settings, out: Path, *, resume: bool, check_convergence: bool, progress: bool) -> Run:
+    """What the command does once its flags are understood: fit, and leave a run directory behind.
+
+    Raises
+    ------
+    UserError
+        If data, program and settings do not fit together, or training diverges.
+    """
+    if resume and (out / "summary.json").is_file():
+        return open_run(out)
+    plan = make_plan(settings, _load(settings))
+    return _fit(plan, out, resume=resume, check_convergence=check_convergence, progress=progress)
+
+
+def _load(settings: Settings) -> Dataset:
+    return load(settings.data, patch_size=settings.patch_size, seed=settings.data_seed)
+
+
+def _fit(plan: Plan, folder: Path | None, *, resume, check_convergence, progress) -> Run:
+    begin = time.perf_counter()
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_config(folder, plan)
+    fitted = fit_parameters(plan, folder, resume=resume, progress=progress)
+    posterior = describe_posterior(plan, fitted.params)
+    summary = summary_row(plan, fitted, posterior)
+    if check_convergence:
+        summary |= _doubled(plan, summary, folder, resume=resume, progress=progress)
+    tree = datatree(posterior, {"program": plan.settings.program, "data": plan.dataset.name})
+    summary["seconds"] = round(time.perf_counter() - begin, 2)
+    if folder:
+        write_params(folder, fitted.params)
+        write_tree(folder / "posterior.nc", tree)
+        _draw(folder, plan, fitted, posterior, summary)
+        summary["seconds"] = round(time.perf_counter() - begin, 2)
+        write_json(folder / "summary.json", summary)
+    return Run(
+        settings=plan.settings,
+        program=plan.program,
+        nets=plan.nets,
+        params=fitted.params,
+        summary=summary,
+        history=fitted.history,
+        tree=tree,
+        path=folder,
+    )
+
+
+def _doubled(plan: Plan, summary: dict[str, Any], folder: Path | None, *, resume, progress) -> dict[str, Any]:
+    """Train again over twice the steps, in a directory of its own, and compare on training images."""
+    longer = plan.with_steps(2 * plan.settings.steps)
+    inside = folder / "doubled" if folder else None
+    if inside:
+        inside.mkdir(exist_ok=True)
+        write_config(inside, longer)
+    fitted = fit_parameters(longer, inside, resume=resume, progress=progress)
+    if inside:
+        write_params(inside, fitted.params)
+    verdict = compare(summary["train"], judge(longer, fitted.params))
+    return {"converged": verdict.converged, "doubling": verdict.as_dict()}

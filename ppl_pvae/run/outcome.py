@@ -1,0 +1,109 @@
+"""From trained parameters to what a run leaves behind: the posterior on test images and its one-row summary."""
+
+from typing import Any
+
+import jax
+import numpy as np
+from jax import random
+
+from ppl_pvae.analysis import Posterior, slopes, summarise
+from ppl_pvae.inference import FreeEnergy
+from ppl_pvae.inference.evaluation import draw_codes, linear_dictionary, read_out
+from ppl_pvae.run.fitting import Fitted, measure
+from ppl_pvae.run.plan import Plan
+
+__all__ = ["describe_posterior", "judge", "summary_row"]
+
+DRAWN_IMAGES = 100
+DRAWS = 20
+JUDGED_IMAGES = 10_000  # training images on which convergence is judged
+
+
+def describe_posterior(plan: Plan, params, split: str = "test") -> Posterior:
+    """What the trained program says about the images of a split."""
+    x = np.asarray(getattr(plan.dataset, split))
+    key_read, key_draws, key_probe, key_objective = random.split(random.key(plan.settings.seed), 4)
+    exact = plan.not_exact is None
+    out = read_out(key_read, params, *plan.program, plan.nets, x, exact=exact)
+    draws = draw_codes(key_draws, params, *plan.program, plan.nets, x[:DRAWN_IMAGES], draws=DRAWS, exact=exact)
+    code = plan.code
+    return Posterior(
+        x=x,
+        shape=plan.dataset.shape,
+        group=np.asarray(plan.dataset.groups[split]),
+        group_names=tuple(plan.dataset.group_names),
+        mean=out.mean,
+        z=out.z,
+        draws=draws,
+        kl=out.kl,
+        reconstruction=out.reconstruction,
+        distortion=out.distortion,
+        distortion_sampled=out.distortion_sampled,
+        squared_error=out.squared_error,
+        global_kl=out.global_kl / len(plan.dataset.train),
+        prior_mean=out.prior_mean if code.is_count else None,
+        dictionary=linear_dictionary(key_probe, params, *plan.program, plan.nets, x) if exact else None,
+        encoder=_encoder_weights(plan, params),
+        prior_reconstruction=None,
+        is_count=code.is_count,
+        is_nonnegative=code.is_nonnegative,
+        objective=_objective(key_objective, plan, params, x, out),
+        likelihood_constant=out.constant,
+        silent_free_energy=_silent_free_energy(plan, x, out.constant),
+    )
+
+
+def _encoder_weights(plan, params):
+    """(unit, pixel) of a linear encoder, its first head; None for a program that does not use it."""
+    weight = getattr(params.get("encoder"), "weight", None)
+    return None if weight is None or plan.nets.encoder != "linear" else np.asarray(weight)[: plan.nets.units]
+
+
+def _objective(key, plan, params, x, out):
+    """What training minimised, as relaxed, at the final β, price and temperature; mean per image."""
+    settings, images = plan.settings, len(plan.dataset.train)
+    if plan.estimator.exact:
+        priced = settings.spike_price * out.mean.sum(axis=1) if settings.spike_price else 0.0
+        per_image = out.distortion + settings.beta * out.kl.sum(axis=1) + priced
+        return float(per_image.mean(dtype=np.float64)) + out.global_kl / images
+    free_energy = FreeEnergy(
+        settings.beta,
+        spike_price=settings.spike_price,
+        estimator=plan.estimator,
+        temperature=settings.temperature,
+        images=images,
+    )
+    loss = jax.jit(lambda key, params, part: free_energy.loss(key, params, *plan.program, part, plan.nets))
+    parts = [x[start : start + 1000] for start in range(0, len(x), 1000)]
+    losses = [float(loss(key, params, part)) for part in parts]
+    return float(np.average(losses, weights=[len(part) for part in parts]))
+
+
+def _silent_free_energy(plan, x, constant):
+    """Free energy of sending nothing: E‖x‖², or −log p(x) at each pixel's training mean for another likelihood."""
+    if constant:
+        return float(np.mean(np.sum(np.square(x, dtype=np.float64), axis=1)))
+    mean = np.broadcast_to(plan.dataset.train.mean(axis=0), x.shape)
+    return -float(np.mean(np.asarray(plan.nets.observe(mean).log_prob(x))))
+
+
+def judge(plan: Plan, params) -> dict[str, float]:
+    """The metrics on training images by which convergence is judged."""
+    return measure(plan, params, plan.dataset.train, images=JUDGED_IMAGES)
+
+
+def summary_row(plan: Plan, fitted: Fitted, posterior: Posterior) -> dict[str, Any]:
+    """The keys of `summary.json`; convergence not judged and time not taken yet."""
+    judged = judge(plan, fitted.params)
+    settings = plan.settings
+    copied = ("steps", "program", "data", "units", "beta", "seed", "prior", "pays", "encoder_bias", "spike_price")
+    return {
+        **summarise(posterior, settings.beta),
+        "train_free_energy": judged["free_energy"],
+        "converged": None,
+        "seconds": None,
+        "slopes": slopes(fitted.history),
+        **{name: getattr(settings, name) for name in copied},
+        "estimator": plan.estimator.name,
+        "train": judged,
+    }

@@ -1,0 +1,114 @@
+"""The files of a run directory: what is written when, and how they are read again."""
+
+import inspect
+import json
+import platform
+import tomllib
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from ppl_pvae import __version__
+from ppl_pvae.analysis import open_tree
+from ppl_pvae.config import Settings, read_recipe, to_toml, validate
+from ppl_pvae.errors import UserError
+from ppl_pvae.inference.checkpoint import flatten, load_arrays, restore, save_arrays
+from ppl_pvae.models import BUILT_IN, Program
+from ppl_pvae.run.plan import Plan, build_nets, build_program, parameter_template
+from ppl_pvae.run.record import Run
+
+__all__ = ["open_run", "versions", "write_config", "write_json", "write_params"]
+
+_VERSIONED = ("numpyro", "jax", "jaxlib", "optax", "equinox", "numpy")
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of what the numbers depend on."""
+    return {"ppl_pvae": __version__, "python": platform.python_version()} | {name: version(name) for name in _VERSIONED}
+
+
+def program_text(program: Program) -> str:
+    """The source of the file in which the model is written, or of nothing where there is no file (a notebook)."""
+    model = inspect.unwrap(getattr(program.model, "func", program.model))
+    try:
+        return inspect.getsource(inspect.getmodule(model) or model)
+    except (OSError, TypeError):
+        return ""
+
+
+def write_config(folder: Path, plan: Plan) -> None:
+    """config.toml: every setting, and in its table `about` the versions, the data and the program's text."""
+    about = {
+        "pixels": plan.nets.pixels,
+        "data": plan.dataset.name,
+        "versions": versions(),
+        "program_text": program_text(plan.program),
+    }
+    _write_text(folder / "config.toml", to_toml(plan.settings, about))
+
+
+def write_params(folder: Path, params: Mapping[str, Any]) -> None:
+    """params.npz: names and arrays, readable without this package."""
+    save_arrays(folder / "params.npz", flatten(params))
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """A JSON file, written beside and renamed."""
+    _write_text(path, json.dumps(values, indent=2, allow_nan=False) + "\n")
+
+
+def _write_text(path, text):
+    beside = path.with_name(path.name + ".part")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)
+
+
+def open_run(path: str | Path, program: Program | tuple | None = None) -> Run:
+    """Open the directory of a finished run.
+
+    Parameters
+    ----------
+    path
+        A run directory.
+    program
+        (model, guide), needed where the run was trained with functions of the caller's own.
+
+    Raises
+    ------
+    UserError
+        If the path is no run directory, the run is not finished, or its program is not at hand.
+    """
+    folder = Path(path)
+    if not (folder / "config.toml").is_file():
+        raise UserError(f"{folder} is no run directory: it has no config.toml; give the directory that a fit wrote.")
+    if not (folder / "summary.json").is_file():
+        raise UserError(f"{folder} holds a run that is not finished; finish it with --resume.")
+    settings = read_recipe(folder / "config.toml")
+    program = _program_of(settings, program, folder)
+    settings = validate(settings, own_program=settings.program not in BUILT_IN)
+    arrays = load_arrays(folder / "params.npz")
+    nets = build_nets(settings, _pixels(folder))
+    lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    return Run(
+        settings=settings,
+        program=program,
+        nets=nets,
+        params=restore(parameter_template(program, nets), arrays),
+        summary=json.loads((folder / "summary.json").read_text(encoding="utf-8")),
+        history=[json.loads(line) for line in lines],
+        tree=open_tree(folder / "posterior.nc"),
+        path=folder,
+    )
+
+
+def _program_of(settings: Settings, program, folder):
+    if program is not None:
+        return Program(*program)
+    if settings.program not in BUILT_IN:
+        raise UserError(f"{folder} was trained with functions of your own; give open_run(path, (model, guide)).")
+    return build_program(settings)
+
+
+def _pixels(folder):
+    return tomllib.loads((folder / "config.toml").read_text(encoding="utf-8"))["about"]["pixels"]

@@ -1,0 +1,117 @@
+"""What one fit consists of, put together and checked before anything is trained or written."""
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import random
+from numpyro.infer import SVI
+
+from ppl_pvae.config import Settings
+from ppl_pvae.data import Dataset
+from ppl_pvae.errors import UserError
+from ppl_pvae.inference import ESTIMATORS, Estimator, FreeEnergy, Hard, Recipe, why_not_exact
+from ppl_pvae.inference.evaluation import Code, code_of
+from ppl_pvae.models import Program, Variation, built_in
+from ppl_pvae.networks import Nets
+
+__all__ = ["Plan", "build_nets", "build_program", "initial_params", "make_plan", "parameter_template"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A program, its data, and how it will be trained.
+
+    `not_exact` says why the expected distortion has no closed form for the program; None where it has one.
+    """
+
+    settings: Settings
+    program: Program
+    nets: Nets
+    dataset: Dataset
+    estimator: Estimator
+    not_exact: str | None
+    code: Code
+
+    @property
+    def recipe(self) -> Recipe:
+        return Recipe(**{field.name: getattr(self.settings, field.name) for field in fields(Recipe)})
+
+    def with_steps(self, steps: int) -> "Plan":
+        """The same fit over another number of steps, its schedules stretched."""
+        return replace(self, settings=replace(self.settings, steps=steps))
+
+
+def build_program(settings: Settings) -> Program:
+    """The built-in program that the settings name, in the variation that they ask for."""
+    start = (settings.log_rate_from, settings.log_rate_to)
+    wanted = Variation(prior=settings.prior or "learned", pays=settings.pays or "latent", log_rate_start=start)
+    return built_in(settings.program, wanted)
+
+
+def build_nets(settings: Settings, pixels: int) -> Nets:
+    """The networks that the settings name, for images of that many pixels."""
+    return Nets(
+        units=settings.units,
+        pixels=pixels,
+        encoder=settings.encoder,
+        decoder=settings.decoder,
+        likelihood=settings.likelihood,
+        encoder_bias=settings.encoder_bias,
+        weight_scale=settings.weight_scale,
+    )
+
+
+def initial_params(key: jax.Array, program: Program, nets: Nets, x) -> dict[str, Any]:
+    """Parameters by name as a fresh training would start with."""
+    svi = SVI(program.model, program.guide, optax.identity(), FreeEnergy(estimator=Hard()))
+    return jax.jit(lambda key, x: svi.get_params(svi.init(key, x, nets)))(key, x)
+
+
+def parameter_template(program: Program, nets: Nets) -> dict[str, Any]:
+    """Shapes and types of the parameters, in the tree that the program expects."""
+    x = jax.ShapeDtypeStruct((2, nets.pixels), jnp.float32)
+    return jax.eval_shape(lambda x: initial_params(random.key(0), program, nets, x), x)
+
+
+def make_plan(settings: Settings, dataset: Dataset, program: Program | None = None) -> Plan:
+    """Put a fit together from validated settings and data; `program` overrides the one that the settings name.
+
+    Raises
+    ------
+    UserError
+        If the program and the settings do not fit together: an estimator that does not hold for the program.
+    """
+    program = build_program(settings) if program is None else program
+    nets = build_nets(settings, dataset.train.shape[1])
+    key = random.key(settings.seed)
+    x = np.asarray(dataset.train[:2])
+    try:
+        params = initial_params(key, program, nets, x)
+        code = code_of(params, *program, nets, x)
+        not_exact = why_not_exact(key, params, *program, x, nets)
+    except ValueError as problem:
+        raise UserError(f"program {settings.program!r}: {problem}") from None
+    estimator = _choose(settings, not_exact, code)
+    return Plan(settings, program, nets, dataset, estimator, not_exact, code)
+
+
+def _choose(settings: Settings, not_exact: str | None, code: Code) -> Estimator:
+    """The estimator that was asked for, if it holds; for "auto" the exact one where it holds."""
+    problems = {
+        "exact": not_exact,
+        "arrival-time": None if code.is_count else "it relaxes Poisson counts, and the program has none",
+    }
+    holding = [name for name, problem in problems.items() if problem is None]
+    if settings.estimator == "auto":
+        # Without counts every site is reparameterised by its own sample, which the arrival-time handler leaves alone.
+        return ESTIMATORS[holding[0] if holding else "arrival-time"]()
+    if problems[settings.estimator] is not None:
+        raise UserError(
+            f"the estimator {settings.estimator!r} does not hold for the program {settings.program!r}: "
+            f"{problems[settings.estimator]}; use {' or '.join(holding) or 'auto'}."
+        )
+    return ESTIMATORS[settings.estimator]()
