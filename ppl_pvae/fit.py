@@ -94,11 +94,11 @@ def _read_flags(arguments: Sequence[str], settings: Settings) -> Command:
 
 
 def _first_words(box: str) -> str:
-    """The first paragraph in a box that tyro has drawn."""
+    """The first paragraph in a box that tyro has drawn, in lines or, where the terminal has none, in dashes."""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", box)
-    lines = [line.strip("│ ") for line in plain.splitlines()[1:]]
-    ends = [index for index, line in enumerate(lines) if not line or line[0] in "─╰"]
-    words = " ".join(lines[: ends[0] if ends else None]).rstrip(".")
+    lines = [line.strip("│ ").strip() for line in plain.splitlines()[1:]]
+    paragraphs = re.split(r"(?m)^[─╰╯-]*$", "\n".join(lines))
+    words = " ".join(next(filter(str.strip, paragraphs)).split()).rstrip(".")
     no_number = re.fullmatch(r"Error parsing --([\w-]+): (.*): ('.*')", words)
     if no_number:
         kind = "a whole number" if "int()" in no_number[2] else "a number"
