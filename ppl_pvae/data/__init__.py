@@ -77,4 +77,4 @@ def _unknown(name: str) -> UserError:
     near = nearest(name, SOURCES)
     if near is None and (Path(name).suffix or os.path.basename(name) != name):
         return UserError(f"there is no file or folder {name!r}; {known}")
-    return UserError(f"unknown data {name!r}; " + (f"did you mean {near!r}? " if near else "") + known.capitalize())
+    return UserError(f"unknown data {name!r}; " + (f"did you mean {near!r}? {known.capitalize()}" if near else known))

@@ -95,17 +95,8 @@ def load_array_file(path: Path) -> Dataset:
     """
     kind = path.suffix.lower()
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if kind == ".npy":
-            array = loaded
-        else:
-            with loaded:
-                if KEY not in loaded.files:
-                    held = ", ".join(loaded.files) or "nothing"
-                    raise UserError(
-                        f"{path} has no array {KEY!r} (it holds {held}); save with numpy.savez(path, {KEY}=...)."
-                    )
-                array = loaded[KEY]
+        with path.open("rb") as file:
+            array = _array_in(path, np.load(file, allow_pickle=False))
     except UserError:
         raise
     except (OSError, ValueError, EOFError, AttributeError, KeyError, zipfile.BadZipFile, zlib.error) as error:
@@ -113,9 +104,21 @@ def load_array_file(path: Path) -> Dataset:
         if "Object arrays" in str(error):
             raise UserError(f"{path} holds Python objects, which are never unpickled; {remedy}.") from None
         raise UserError(f"{path} is no readable {kind} file; {remedy}.") from None
-    if not isinstance(array, np.ndarray):
-        raise UserError(f"{path} is no {kind} file, whatever its name says; rename it.")
     return from_array(array, name=path.stem)
+
+
+def _array_in(path: Path, loaded: np.ndarray | np.lib.npyio.NpzFile) -> np.ndarray:
+    if isinstance(loaded, np.ndarray) != (path.suffix.lower() == ".npy"):
+        raise UserError(f"{path} is not what its name says: it holds {type(loaded).__name__}; rename it.")
+    if isinstance(loaded, np.ndarray):
+        return loaded
+    if KEY not in loaded.files:
+        held = ", ".join(loaded.files) or "nothing"
+        raise UserError(f"{path} has no array {KEY!r} (it holds {held}); save with numpy.savez(path, {KEY}=...).")
+    array = loaded[KEY]
+    if not isinstance(array, np.ndarray):
+        raise UserError(f"{path} has something under {KEY!r} that is no array; save with numpy.savez(path, {KEY}=...).")
+    return array
 
 
 def split_by_blocks(

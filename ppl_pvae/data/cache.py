@@ -78,7 +78,7 @@ def _write(path: Path, dataset: Dataset) -> None:
 
 
 def _read(path: Path) -> Dataset:
-    with np.load(path, allow_pickle=False) as file:
+    with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
         text = json.loads(str(file["text"]))
         arrays = {key: file[key] for key in file.files if key != "text"}
 

@@ -12,7 +12,7 @@ from ppl_pvae.data import preprocessing, splits
 from ppl_pvae.data.dataset import SPLITS, Dataset
 from ppl_pvae.errors import UserError
 
-__all__ = ["CONSTANTS", "Photograph", "patches_of"]
+__all__ = ["CONSTANTS", "Photograph", "patch_variance", "patches_of"]
 
 # Patches wanted of each split; photographs share them equally.
 WANTED = {"train": 80_000, "validation": 10_000, "test": 10_000}
@@ -51,7 +51,7 @@ class _Whitened:
     index: int
     name: str
     pixels: Float32[np.ndarray, "y x"]
-    variance: Float[np.ndarray, "y x"]  # of the patch whose first pixel it is
+    variance: Float[np.ndarray, "patch_y patch_x"]  # of the patch whose first pixel it is
     flat_below: float
     blocks: splits.Blocks
 

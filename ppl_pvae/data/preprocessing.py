@@ -6,10 +6,10 @@ spreads over a few pixels.
 """
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, Real
 from scipy import fft, ndimage
 
-__all__ = ["CONSTANTS", "filter_gain", "luminance", "radial_spectrum", "whiten"]
+__all__ = ["CONSTANTS", "apply_filter", "filter_gain", "luminance", "radial_spectrum", "whiten"]
 
 # Photographs are read as 0..255, so log(1 + I) spans 0..5.5 for all of them; the 1 keeps black finite.
 FULL_SCALE = 255.0
@@ -47,7 +47,7 @@ def filter_gain(frequency: Float[np.ndarray, "*frequency"]) -> Float[np.ndarray,
     return f * np.exp(-((f / CUTOFF) ** POWER))
 
 
-def luminance(image: Float[np.ndarray, "y x colour"]) -> Float[np.ndarray, "y x"]:
+def luminance(image: Real[np.ndarray, "y x colour"]) -> Float[np.ndarray, "y x"]:
     """Luminance of red, green and blue, in their units."""
     return image[:, :, :3] @ np.asarray(LUMINANCE)
 
@@ -56,9 +56,6 @@ def whiten(
     grey: Float[np.ndarray, "y x"],
 ) -> tuple[Float32[np.ndarray, "y x"], Float32[np.ndarray, "inner_y inner_x"]]:
     """Log intensity of a photograph, and the same whitened and contrast-normalised.
-
-    The filter multiplies the cosine transform, which is the Fourier transform of the photograph mirrored at its
-    borders: the periodic transform would see a jump from each border to the one opposite, and ring there.
 
     Parameters
     ----------
@@ -72,12 +69,21 @@ def whiten(
     """
     log_intensity = np.log1p(grey.astype(np.float32))
     log_intensity -= log_intensity.mean()
-    # Index k of a cosine transform over n pixels is a frequency of k / 2n cycles per pixel.
-    fy, fx = (np.arange(n) / (2 * n) for n in grey.shape)
-    band = fft.idctn(fft.dctn(log_intensity) * filter_gain(np.hypot(fy[:, None], fx)).astype(np.float32))
+    band = apply_filter(log_intensity)
     contrast = np.sqrt(ndimage.gaussian_filter(band**2, CONTRAST_SD, mode="reflect"))
     normalised = band / (contrast + CONTRAST_FLOOR * np.median(contrast) + np.finfo(np.float32).tiny)
     return log_intensity, np.ascontiguousarray(normalised[CROP:-CROP, CROP:-CROP], np.float32)
+
+
+def apply_filter(image: Float32[np.ndarray, "y x"]) -> Float32[np.ndarray, "y x"]:
+    """Multiply each frequency of an image by the gain of the whitening filter.
+
+    Done on the cosine transform, which is the Fourier transform of the image mirrored at its borders: the periodic
+    transform would see a jump from each border to the one opposite, and ring there.
+    """
+    # Index k of a cosine transform over n pixels is a frequency of k / 2n cycles per pixel.
+    fy, fx = (np.arange(n) / (2 * n) for n in image.shape)
+    return fft.idctn(fft.dctn(image) * filter_gain(np.hypot(fy[:, None], fx)).astype(np.float32))
 
 
 def radial_spectrum(
