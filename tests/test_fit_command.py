@@ -327,7 +327,7 @@ def killed_and_resumed(arguments, moments, environment, cwd):
 
 
 def test_a_killed_run_continues_bit_for_bit(environment, tmp_path):
-    arguments = [*SMALL, "--steps", 3000, "--evaluate-every", 70, "--checkpoint-every", 100]
+    arguments = [*SMALL, "--steps", 1000, "--evaluate-every", 70, "--checkpoint-every", 100]
     killed_and_resumed(arguments, [0.05], environment, tmp_path)
 
 
