@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -15,12 +15,20 @@ from jaxtyping import Array, Float
 
 from ppl_pvae.distributions import SquaredError
 
-__all__ = ["DECODERS", "ENCODERS", "LIKELIHOODS", "Nets", "soft_clamp"]
+__all__ = ["DECODERS", "ENCODERS", "LIKELIHOODS", "Linear", "Nets", "Size", "linear", "soft_clamp"]
 
 
+@partial(jax.custom_jvp, nondiff_argnums=(1,))
 def soft_clamp(x: Float[Array, "..."], upper: float) -> Float[Array, "..."]:
     """x, bent so that it never exceeds `upper`: upper − softplus(upper − x). Same shape as x."""
-    return upper - jax.nn.softplus(upper - x)
+    # The same number in a form that neither overflows nor cancels: min(x, c) − log(1 + e^−|x − c|)
+    return jnp.minimum(x, upper) - jnp.log(1 + jnp.exp(-jnp.abs(x - upper)))
+
+
+@soft_clamp.defjvp
+def _soft_clamp_jvp(upper, primals, tangents):
+    (x,), (slope,) = primals, tangents
+    return soft_clamp(x, upper), jax.nn.sigmoid(upper - x) * slope
 
 
 class Size(NamedTuple):
@@ -32,12 +40,21 @@ class Size(NamedTuple):
     weight_scale: float
 
 
-def linear(size: Size, key: jax.Array) -> eqx.nn.Linear:
-    """One matrix with N(0, weight_scale²) entries, and a bias of zeros if asked for."""
-    layer = eqx.nn.Linear(size.inputs, size.outputs, use_bias=size.bias, key=key)
-    weight = size.weight_scale * random.normal(key, layer.weight.shape)
-    layer = eqx.tree_at(lambda net: net.weight, layer, weight)
-    return eqx.tree_at(lambda net: net.bias, layer, jnp.zeros(size.outputs)) if size.bias else layer
+class Linear(eqx.Module):
+    """One matrix (input, output), and a bias if there is one; takes a batch at a time."""
+
+    weight: Float[Array, "input output"]
+    bias: Float[Array, " output"] | None
+
+    def __call__(self, x: Float[Array, "image input"]) -> Float[Array, "image output"]:
+        out = x @ self.weight
+        return out if self.bias is None else out + self.bias
+
+
+def linear(size: Size, key: jax.Array) -> Linear:
+    """Weights from N(0, weight_scale²), biases from zero."""
+    weight = size.weight_scale * random.normal(key, (size.inputs, size.outputs))
+    return Linear(weight, jnp.zeros(size.outputs) if size.bias else None)
 
 
 ENCODERS: Mapping[str, Callable[[Size, jax.Array], eqx.Module]] = {"linear": linear}
@@ -73,7 +90,7 @@ class Nets:
     encoder_bias: bool = True
     weight_scale: float = 0.05
 
-    def encode(self, x: Float[Array, "image pixel"], heads: int = 1):
+    def encode(self, x: Float[Array, "image pixel"], heads: int = 1) -> Any:
         """What the encoder says of each image: one array (image, unit), or a tuple of `heads` of them."""
         size = Size(self.pixels, heads * self.units, self.encoder_bias, self.weight_scale)
         out = _apply("encoder", partial(ENCODERS[self.encoder], size), x)
@@ -93,7 +110,7 @@ def _apply(name, build, inputs):
     # Only arrays may be parameters; what is static about the network (activations, shapes) stays outside.
     arrays = numpyro.param(name, lambda key: eqx.partition(build(key), eqx.is_array)[0])
     static = eqx.partition(eqx.filter_eval_shape(build, random.key(0)), _is_array_like)[1]
-    return jax.vmap(eqx.combine(arrays, static))(inputs)
+    return eqx.combine(arrays, static)(inputs)
 
 
 def _is_array_like(leaf):

@@ -94,4 +94,6 @@ def unit_kl(q: dist.Distribution, p: dist.Distribution) -> Float[Array, "..."]:
     q_units, p_units = _inside_event(q), _inside_event(p)
     if q_units.event_shape != p_units.event_shape:
         raise NotImplementedError(f"no KL between events of shape {q_units.event_shape} and {p_units.event_shape}")
-    return jnp.broadcast_to(kl_divergence(q_units, p_units), jnp.broadcast_shapes(q_units.batch_shape, p_units.batch_shape))
+    return jnp.broadcast_to(
+        kl_divergence(q_units, p_units), jnp.broadcast_shapes(q_units.batch_shape, p_units.batch_shape)
+    )

@@ -32,14 +32,14 @@ class Poisson(dist.Distribution):
         If neither or both of `rate` and `log_rate` are given.
     """
 
-    arg_constraints = {"log_rate": constraints.real}
+    arg_constraints = {"log_rate": constraints.real}  # noqa: RUF012 - as NumPyro declares them
     support = constraints.nonnegative_integer
     pytree_data_fields = ("log_rate",)
 
     def __init__(self, rate=None, *, log_rate=None, validate_args=None):
         if (rate is None) == (log_rate is None):
             raise TypeError("Poisson takes exactly one of rate=... and log_rate=...; got both or neither.")
-        self.log_rate = jnp.log(rate) if log_rate is None else log_rate
+        self.log_rate = log_rate if rate is None else jnp.log(rate)
         super().__init__(jnp.shape(self.log_rate), validate_args=validate_args)
 
     @property

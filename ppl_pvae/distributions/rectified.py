@@ -28,9 +28,9 @@ class RectifiedNormal(dist.Distribution):
         looser upper bound, never smaller than "code".
     """
 
-    arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
+    arg_constraints = {"loc": constraints.real, "scale": constraints.positive}  # noqa: RUF012 - as NumPyro declares them
     support = constraints.nonnegative
-    reparametrized_params = ["loc", "scale"]
+    reparametrized_params = ["loc", "scale"]  # noqa: RUF012 - as NumPyro declares them
     pytree_data_fields = ("loc", "scale")
     pytree_aux_fields = ("pays",)
 
@@ -58,7 +58,7 @@ class RectifiedNormal(dist.Distribution):
 
     @property
     def variance(self):
-        # E h² − (E h)² = σ²[Φ(a) + a²Φ(a)Φ(−a) + aφ(a)(Φ(−a) − Φ(a)) − φ(a)²]: grouped so that nothing cancels for a ≫ 1
+        # E h² − (E h)² = σ²[Φ(a) + a²Φ(a)Φ(−a) + aφ(a)(Φ(−a) − Φ(a)) − φ(a)²]: so grouped, nothing cancels for a ≫ 1
         a = self.loc / self.scale
         density, above, below = norm.pdf(a), ndtr(a), ndtr(-a)
         spread = above + a**2 * above * below + a * density * (below - above) - density**2

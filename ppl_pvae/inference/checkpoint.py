@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from ppl_pvae.errors import UserError
@@ -39,8 +40,8 @@ def restore(like: Any, arrays: Mapping[str, np.ndarray]) -> Any:
                 "open the run with the program that it was trained with."
             )
         if _is_key(old):
-            return jax.random.wrap_key_data(arrays[name], impl=jax.random.key_impl(old))
-        return jax.numpy.asarray(arrays[name])
+            return jax.random.wrap_key_data(jnp.asarray(arrays[name]), impl=jax.random.key_impl(old))
+        return jnp.asarray(arrays[name])
 
     return jax.tree_util.tree_map_with_path(leaf, like)
 
@@ -79,7 +80,7 @@ def load_arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def _is_key(leaf):
-    return hasattr(leaf, "dtype") and jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+    return hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
 def _as_numpy(leaf):

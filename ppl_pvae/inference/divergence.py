@@ -8,7 +8,7 @@ __all__ = ["divergence_method", "site_divergence"]
 
 
 def divergence_method(name: str, q, p) -> str:
-    """"closed form" or "Monte Carlo", for the posterior `q` and the prior `p` of site `name`.
+    """ "closed form" or "Monte Carlo", for the posterior `q` and the prior `p` of site `name`.
 
     Raises
     ------

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import jax
+import jax.numpy as jnp
 import numpyro.distributions as dist
 from jaxtyping import Array
 from numpyro.primitives import Messenger
@@ -26,8 +27,11 @@ class Estimator(Protocol):
     family that it leaves to the guide's own reparameterised sample.
     """
 
-    name: str
-    exact: bool
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def exact(self) -> bool: ...
 
     def draw(self, key: jax.Array, q: dist.Distribution, temperature: Array) -> Array | None: ...
 
@@ -67,7 +71,7 @@ class ArrivalTime:
         if not isinstance(base_of(q), Poisson | dist.Poisson):
             return None
         # The base of an expanded or reshaped site may be smaller than the site: bring its log-rate to full shape.
-        log_rate = jax.numpy.broadcast_to(log_rate_of(base_of(q)), q.batch_shape + q.event_shape)
+        log_rate = jnp.broadcast_to(log_rate_of(base_of(q)), q.batch_shape + q.event_shape)
         return soft_poisson_from_log(key, log_rate, temperature, hard=self.hard)
 
 

@@ -1,7 +1,7 @@
 """What a trained program says about images: codes, costs and reconstructions as NumPy arrays."""
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -59,7 +59,9 @@ def _local(traces, plate):
 
 
 def _side_by_side(sites, traces, read):
-    return jnp.concatenate([_units(jnp.broadcast_to(read(n), jnp.shape(traces.guide[n]["value"]))) for n in sites], axis=1)
+    return jnp.concatenate(
+        [_units(jnp.broadcast_to(read(n), jnp.shape(traces.guide[n]["value"]))) for n in sites], axis=1
+    )
 
 
 @lru_cache(maxsize=32)
@@ -70,9 +72,7 @@ def _compile(model, guide, nets, exact: bool, plate: str):
         args = (x, nets)
 
         def run(key, estimator):
-            return run_program(
-                key, params, model, guide, args, {}, estimator=estimator, temperature=1.0, plate=plate
-            )
+            return run_program(key, params, model, guide, args, {}, estimator=estimator, temperature=1.0, plate=plate)
 
         hard = run(key_hard, Hard())
         sampled = FreeEnergy(estimator=Hard(), plate=plate).parts_of(hard, params, model, *args)
@@ -114,10 +114,11 @@ def read_out(key: jax.Array, params, model, guide, nets, x, *, exact: bool, plat
             values = np.asarray(values)
             per_image = len(values) == size if values.ndim else False
             rows.setdefault(name, []).append(values[: len(batch)] if per_image else values)
-    scalars = {name: float(rows.pop(name)[0]) for name in ("global_kl", "constant")}
+    scalars: dict[str, Any] = {name: float(rows.pop(name)[0]) for name in ("global_kl", "constant")}
     prior = rows.pop("prior_mean")[0]
     shared = prior[0] if np.array_equal(prior[0], prior[-1]) else None
-    return Readout(**{name: np.concatenate(parts) for name, parts in rows.items()}, prior_mean=shared, **scalars)
+    arrays: dict[str, Any] = {name: np.concatenate(parts) for name, parts in rows.items()}
+    return Readout(**arrays, prior_mean=shared, **scalars)
 
 
 @lru_cache(maxsize=32)
@@ -171,6 +172,7 @@ def code_of(params, model, guide, nets, x, *, plate: str = "image") -> Code:
 
 def linear_dictionary(key: jax.Array, params, model, guide, nets, x, *, plate: str = "image") -> np.ndarray:
     """What one unit of each code adds to the reconstruction, (unit, pixel); of an affine decoder."""
+
     @jax.jit
     def slopes(params, x):
         args = (x, nets)

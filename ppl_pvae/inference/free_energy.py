@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jax import random
 from jaxtyping import Array, Float
@@ -15,6 +14,8 @@ from ppl_pvae.inference.estimators import Estimator, Hard, LocalValues, is_local
 from ppl_pvae.inference.spread import expected_excess
 
 __all__ = ["FreeEnergy", "Parts", "Traces", "run_program"]
+
+HARD = Hard()
 
 
 class Parts(NamedTuple):
@@ -97,7 +98,7 @@ class FreeEnergy(ELBO):
         beta=1.0,
         *,
         spike_price=0.0,
-        estimator: Estimator = Hard(),
+        estimator: Estimator = HARD,
         temperature=0.05,
         images: int | None = None,
         plate: str = "image",
@@ -108,7 +109,17 @@ class FreeEnergy(ELBO):
         super().__init__(num_particles=num_particles)
 
     def loss(
-        self, rng_key, param_map, model, guide, *args, beta=None, spike_price=None, temperature=None, images=None, **kwargs
+        self,
+        rng_key,
+        param_map,
+        model,
+        guide,
+        *args,
+        beta=None,
+        spike_price=None,
+        temperature=None,
+        images=None,
+        **kwargs,
     ):
         """Mean free energy per image, nats: a scalar."""
         beta = self.beta if beta is None else beta
@@ -163,7 +174,7 @@ def _distortion(model_trace, plate):
     observed = {n: s for n, s in model_trace.items() if s["type"] == "sample" and s["is_observed"]}
     if not observed:
         raise ValueError("the model observes nothing: give numpyro.sample(..., obs=x) inside its plate.")
-    total, constant = 0.0, 0.0
+    total, constant = jnp.zeros(()), 0.0
     for name, site in observed.items():
         if not is_local(site, plate):
             raise ValueError(f"site {name!r} is observed outside the plate {plate!r}: observe it inside.")
@@ -193,4 +204,3 @@ def _check_same_latents(traces):
         raise ValueError(f"site {name!r} is in the guide and not in the model: give the model a latent of that name.")
     for name in sorted(latent[1] - latent[0]):
         raise ValueError(f"site {name!r} is in the model and not in the guide: give the guide a site of that name.")
-

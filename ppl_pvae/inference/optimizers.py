@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 __all__ = ["NETWORKS", "OPTIMIZERS", "RateState", "build_optimizer", "with_learning_rate"]
 
 NETWORKS = ("encoder", "decoder")
-"""Names of the parameters that are network weights; every other parameter belongs to the program, most often a prior."""
+"""Parameters that are network weights; every other one belongs to the program, most often to its prior."""
 
 OPTIMIZERS: Mapping[str, Callable[[], optax.GradientTransformation]] = {"adamax": optax.scale_by_adamax}
 

@@ -69,7 +69,9 @@ class _Compiled(NamedTuple):
 
 
 @lru_cache(maxsize=32)
-def _compile(model, guide, nets, estimator: Estimator, optimizer: str, prior_speed: float, clip_norm: float) -> _Compiled:
+def _compile(
+    model, guide, nets, estimator: Estimator, optimizer: str, prior_speed: float, clip_norm: float
+) -> _Compiled:
     free_energy = FreeEnergy(estimator=estimator)
     svi = SVI(model, guide, build_optimizer(optimizer, prior_speed=prior_speed, clip_norm=clip_norm), free_energy)
 
@@ -132,9 +134,7 @@ class Trainer:
 
     def __init__(self, model, guide, nets, x, recipe: Recipe, estimator: Estimator):
         self.recipe, self.x = recipe, jnp.asarray(x)
-        self._compiled = _compile(
-            model, guide, nets, estimator, recipe.optimizer, recipe.prior_speed, recipe.clip_norm
-        )
+        self._compiled = _compile(model, guide, nets, estimator, recipe.optimizer, recipe.prior_speed, recipe.clip_norm)
         first = self.x[: min(recipe.batch_size, len(x))]
         self.state: Any = jax.jit(lambda key, x: self._compiled.svi.init(key, x, nets))(random.key(recipe.seed), first)
         self.step = 0
@@ -149,7 +149,9 @@ class Trainer:
         while self.step < end:
             count = min(CHUNK, end - self.step)
             steps = np.arange(self.step, self.step + CHUNK)
-            indices = batch_indices(len(self.x), self.recipe.batch_size, self.recipe.seed, range(self.step, self.step + count))
+            indices = batch_indices(
+                len(self.x), self.recipe.batch_size, self.recipe.seed, range(self.step, self.step + count)
+            )
             indices = np.concatenate([indices, np.zeros((CHUNK - count, indices.shape[1]), np.int32)])
             schedules = {
                 "beta": self.recipe.beta_at(steps),

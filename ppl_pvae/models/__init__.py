@@ -29,6 +29,9 @@ class Variation(NamedTuple):
     log_rate_start: tuple[float, float] = (-1.5, -0.5)
 
 
+DEFAULT = Variation()
+
+
 def _poisson(wanted):
     low, high = wanted.log_rate_start
     learned = partial(poisson.learned_rate, start=(low, high))
@@ -57,6 +60,6 @@ BUILT_IN: Mapping[str, Callable[[Variation], Program]] = {
 
 
 @lru_cache
-def built_in(name: str, wanted: Variation = Variation()) -> Program:
+def built_in(name: str, wanted: Variation = DEFAULT) -> Program:
     """The program of that name; the same object for the same wishes, so that its compilation is shared."""
     return BUILT_IN[name](wanted)

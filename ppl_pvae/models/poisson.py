@@ -7,10 +7,9 @@ from jax import random
 from ppl_pvae.distributions import Poisson
 from ppl_pvae.networks import Nets, soft_clamp
 
-__all__ = ["LARGEST_LOG_GAIN", "LARGEST_LOG_RATE", "SMALLEST_LOG_RATE", "fixed_rate", "guide", "learned_rate", "model"]
+__all__ = ["LARGEST_LOG_RATE", "SMALLEST_LOG_RATE", "fixed_rate", "guide", "learned_rate", "model"]
 
 LARGEST_LOG_RATE = 5.3  # about 200 spikes a window
-LARGEST_LOG_GAIN = 10.0
 SMALLEST_LOG_RATE = -80.0  # float32 rates underflow at −87; a unit this silent stays finite
 
 
@@ -38,5 +37,5 @@ def guide(x, nets: Nets, prior_rate=learned_rate):
     """z ~ Pois(λ), λ = r·δr(x), soft-clamped from above so that a bad step cannot overflow."""
     r = prior_rate(nets)
     with numpyro.plate("image", len(x)):
-        log_gain = soft_clamp(nets.encode(x), LARGEST_LOG_GAIN)
-        numpyro.sample("z", Poisson(log_rate=soft_clamp(jnp.log(r) + log_gain, LARGEST_LOG_RATE)).to_event(1))
+        log_rate = soft_clamp(jnp.log(r) + nets.encode(x), LARGEST_LOG_RATE)
+        numpyro.sample("z", Poisson(log_rate=log_rate).to_event(1))

@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from ppl_pvae.analysis import compare, datatree, open_tree, write_tree
+from ppl_pvae.analysis import compare, datatree, write_tree
 from ppl_pvae.config import Settings, from_mapping, validate
 from ppl_pvae.data import Dataset, from_array, load
 from ppl_pvae.directory import check_directory
 from ppl_pvae.models import Program
 from ppl_pvae.run.description import describe
-from ppl_pvae.run.fitting import Fitted, fit_parameters
+from ppl_pvae.run.fitting import fit_parameters
 from ppl_pvae.run.outcome import describe_posterior, judge, summary_row
-from ppl_pvae.run.outputs import open_run, versions, write_config, write_json, write_params
+from ppl_pvae.run.outputs import open_run, write_config, write_json, write_params
 from ppl_pvae.run.plan import Plan, make_plan
 from ppl_pvae.run.record import Run
 

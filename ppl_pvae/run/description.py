@@ -25,7 +25,9 @@ def describe(settings: Settings) -> str:
     UserError
         If data, program and settings do not fit together.
     """
-    return describe_plan(make_plan(settings, load(settings.data, patch_size=settings.patch_size, seed=settings.data_seed)))
+    return describe_plan(
+        make_plan(settings, load(settings.data, patch_size=settings.patch_size, seed=settings.data_seed))
+    )
 
 
 def describe_plan(plan: Plan) -> str:
@@ -51,7 +53,7 @@ def describe_plan(plan: Plan) -> str:
     )
 
 
-def _sites(plan, params, x):
+def _sites(plan: Plan, params, x):
     """A line per sample site, from an abstract run: nothing is computed."""
     lines: list[str] = []
 
@@ -77,7 +79,7 @@ def _line(name, site, guide):
     )
 
 
-def _seconds_per_step(plan):
+def _seconds_per_step(plan: Plan) -> float:
     trainer = Trainer(*plan.program, plan.nets, plan.dataset.train, plan.recipe, plan.estimator)
     list(trainer.advance_to(1))  # compiles
     begin = time.perf_counter()

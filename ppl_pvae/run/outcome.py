@@ -56,7 +56,7 @@ def describe_posterior(plan: Plan, params, split: str = "test") -> Posterior:
 def _encoder_weights(plan, params):
     """(unit, pixel) of a linear encoder, its first head; None for a program that does not use it."""
     weight = getattr(params.get("encoder"), "weight", None)
-    return None if weight is None or plan.nets.encoder != "linear" else np.asarray(weight)[: plan.nets.units]
+    return None if weight is None or plan.nets.encoder != "linear" else np.asarray(weight)[:, : plan.nets.units].T
 
 
 def _objective(key, plan, params, x, out):
