@@ -1,4 +1,4 @@
-"""The command from end to end: what it writes, what it refuses, and that a killed run goes on as if nothing happened."""
+"""The command from end to end: what it writes and refuses, and that a killed run goes on as if nothing happened."""
 
 import json
 import os
