@@ -17,18 +17,18 @@ def has_run(path: Path) -> bool:
     return any((path / name).exists() for name in _RUN_FILES)
 
 
-def default_directory(settings: Settings, *, taken: bool = False) -> Path:
+def default_directory(settings: Settings, *, resume: bool = False) -> Path:
     """`runs/<program>-<data>-K…-b…-s…`, with a number behind it where something is there already.
 
     Parameters
     ----------
-    taken
-        True for the name without a number, whether something is there or not: the one to resume.
+    resume
+        True for the name without a number, whether something is there or not.
     """
-    data = re.sub(r"[^\w.]+", "-", Path(settings.data).stem).strip("-")
+    data = re.sub(r"[^\w.]+", "-", Path(os.path.abspath(settings.data)).stem).strip("-")
     name = f"{settings.program}-{data}-K{settings.units}-b{settings.beta:g}-s{settings.seed}"
     first = Path("runs") / name
-    if taken or not os.path.lexists(first):
+    if resume or not os.path.lexists(first):
         return first
     number = 2
     while os.path.lexists(first.with_name(f"{name}-{number}")):

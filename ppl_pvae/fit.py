@@ -56,7 +56,7 @@ def parse(arguments: Sequence[str]) -> tuple[Command, Path]:
     if command.resume and command.config is None and saved is not None and saved.is_file():
         command = _read_flags(arguments, read_recipe(saved))
     settings = validate(command.settings)
-    out = command.out or default_directory(settings, taken=command.resume)
+    out = command.out or default_directory(settings, resume=command.resume)
     check_directory(out, resume=command.resume)
     if (out / "config.toml").is_file():
         _check_same(settings, validate(read_recipe(out / "config.toml")), out)

@@ -243,10 +243,11 @@ def test_the_default_directory_is_named_by_the_settings_and_numbered_if_taken(tm
     monkeypatch.chdir(tmp_path)
     settings = Settings(data="some where/my pictures.npz", beta=0.4, units=64, seed=3)
     assert default_directory(settings) == Path("runs/poisson-my-pictures-K64-b0.4-s3")
+    assert default_directory(Settings(data=".")) == Path(f"runs/poisson-{tmp_path.name}-K512-b1-s0")
     for expected in ("poisson-natural-K512-b1-s0", "poisson-natural-K512-b1-s0-2", "poisson-natural-K512-b1-s0-3"):
         assert default_directory(Settings()) == Path("runs") / expected
         (Path("runs") / expected).mkdir(parents=True)
-    assert default_directory(Settings(), taken=True) == Path("runs/poisson-natural-K512-b1-s0")
+    assert default_directory(Settings(), resume=True) == Path("runs/poisson-natural-K512-b1-s0")
 
 
 def test_a_bad_flag_and_bad_data_in_a_process_of_their_own(environment, tmp_path):

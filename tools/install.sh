@@ -5,7 +5,12 @@ set -eu
 directory=$1
 python=$2
 shift 2
-test -x "$directory/bin/python" || "$python" -m venv "$directory"
+if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+    echo "$python is no Python >= 3.11 that runs; say PYTHON=/path/to/python" >&2
+    exit 2
+fi
+# An environment that was interrupted in the making has a Python and no pip.
+"$directory/bin/python" -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear "$directory"
 constraints=$("$directory/bin/python" -c '
 import sys
 print("constraints-3.11.txt" if sys.version_info < (3, 12) else "constraints-3.12.txt")')
