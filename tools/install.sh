@@ -10,7 +10,8 @@ if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
     exit 2
 fi
 # An environment that was interrupted in the making has a Python and no pip.
-"$directory/bin/python" -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear "$directory"
+"$directory/bin/python" -c 'import pip, sys; sys.exit(sys.prefix == sys.base_prefix)' 2>/dev/null ||
+    "$python" -m venv --clear "$directory"
 constraints=$("$directory/bin/python" -c '
 import sys
 print("constraints-3.11.txt" if sys.version_info < (3, 12) else "constraints-3.12.txt")')
