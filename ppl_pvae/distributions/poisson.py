@@ -1,5 +1,7 @@
 """The Poisson distribution that keeps its log-rate."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpyro.distributions as dist
@@ -39,7 +41,7 @@ class Poisson(dist.Distribution):
     def __init__(self, rate=None, *, log_rate=None, validate_args=None):
         if (rate is None) == (log_rate is None):
             raise TypeError("Poisson takes exactly one of rate=... and log_rate=...; got both or neither.")
-        self.log_rate = log_rate if rate is None else jnp.log(rate)
+        self.log_rate: Any = log_rate if rate is None else jnp.log(rate)
         super().__init__(jnp.shape(self.log_rate), validate_args=validate_args)
 
     @property

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ppl_pvae.analysis import compare, datatree, write_tree
+from ppl_pvae.analysis import Verdict, compare, datatree, write_tree
 from ppl_pvae.config import Settings, from_mapping, validate
 from ppl_pvae.data import Dataset, from_array, load
 from ppl_pvae.directory import check_directory
@@ -14,7 +14,7 @@ from ppl_pvae.models import Program
 from ppl_pvae.run.description import describe
 from ppl_pvae.run.fitting import fit_parameters
 from ppl_pvae.run.outcome import describe_posterior, judge, summary_row
-from ppl_pvae.run.outputs import open_run, write_config, write_json, write_params
+from ppl_pvae.run.outputs import open_run, write_config, write_json, write_params, write_pictures
 from ppl_pvae.run.plan import Plan, make_plan
 from ppl_pvae.run.record import Run
 
@@ -86,14 +86,16 @@ def _fit(plan: Plan, folder: Path | None, *, resume, check_convergence, progress
     fitted = fit_parameters(plan, folder, resume=resume, progress=progress)
     posterior = describe_posterior(plan, fitted.params)
     summary = summary_row(plan, fitted, posterior)
+    verdict = None
     if check_convergence:
-        summary |= _doubled(plan, summary, folder, resume=resume, progress=progress)
+        verdict = _double(plan, summary, folder, resume=resume, progress=progress)
+        summary |= {"converged": verdict.converged, "doubling": verdict.as_dict()}
     tree = datatree(posterior, {"program": plan.settings.program, "data": plan.dataset.name})
     summary["seconds"] = round(time.perf_counter() - begin, 2)
     if folder:
         write_params(folder, fitted.params)
         write_tree(folder / "posterior.nc", tree)
-        _draw(folder, plan, fitted, posterior, summary)
+        write_pictures(folder, plan, posterior, fitted.history, summary, verdict)
         summary["seconds"] = round(time.perf_counter() - begin, 2)
         write_json(folder / "summary.json", summary)
     return Run(
@@ -108,7 +110,7 @@ def _fit(plan: Plan, folder: Path | None, *, resume, check_convergence, progress
     )
 
 
-def _doubled(plan: Plan, summary: dict[str, Any], folder: Path | None, *, resume, progress) -> dict[str, Any]:
+def _double(plan: Plan, summary: dict[str, Any], folder: Path | None, *, resume, progress) -> Verdict:
     """Train again over twice the steps, in a directory of its own, and compare on training images."""
     longer = plan.with_steps(2 * plan.settings.steps)
     inside = folder / "doubled" if folder else None
@@ -118,5 +120,4 @@ def _doubled(plan: Plan, summary: dict[str, Any], folder: Path | None, *, resume
     fitted = fit_parameters(longer, inside, resume=resume, progress=progress)
     if inside:
         write_params(inside, fitted.params)
-    verdict = compare(summary["train"], judge(longer, fitted.params))
-    return {"converged": verdict.converged, "doubling": verdict.as_dict()}
+    return compare(summary["train"], judge(longer, fitted.params))

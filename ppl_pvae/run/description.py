@@ -46,8 +46,8 @@ def describe_plan(plan: Plan) -> str:
             *_sites(plan, params, x),
             *(f"parameter   {name}  {'×'.join(map(str, value.shape)) or 'scalar'}" for name, value in arrays.items()),
             f"estimator   {plan.estimator.name}{reason}",
-            f"training    {settings.steps} steps of {min(settings.batch_size, len(data.train))} images, {settings.optimizer}, "
-            f"{sum(value.size for value in arrays.values()):,} parameters",
+            f"training    {settings.steps} steps of {min(settings.batch_size, len(data.train))} images, "
+            f"{settings.optimizer}, {sum(value.size for value in arrays.values()):,} parameters",
             f"time        about {seconds * settings.steps:.0f} s ({1000 * seconds:.1f} ms a step, measured now)",
         ]
     )

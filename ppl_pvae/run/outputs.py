@@ -5,12 +5,13 @@ import json
 import platform
 import tomllib
 from collections.abc import Mapping
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from ppl_pvae import __version__
-from ppl_pvae.analysis import open_tree
+from ppl_pvae.analysis import Posterior, open_tree
 from ppl_pvae.config import Settings, read_recipe, to_toml, validate
 from ppl_pvae.errors import UserError
 from ppl_pvae.inference.checkpoint import flatten, load_arrays, restore, save_arrays
@@ -18,7 +19,7 @@ from ppl_pvae.models import BUILT_IN, Program
 from ppl_pvae.run.plan import Plan, build_nets, build_program, parameter_template
 from ppl_pvae.run.record import Run
 
-__all__ = ["open_run", "versions", "write_config", "write_json", "write_params"]
+__all__ = ["open_run", "versions", "write_config", "write_json", "write_params", "write_pictures"]
 
 _VERSIONED = ("numpyro", "jax", "jaxlib", "optax", "equinox", "numpy")
 
@@ -56,6 +57,26 @@ def write_params(folder: Path, params: Mapping[str, Any]) -> None:
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
     """A JSON file, written beside and renamed."""
     _write_text(path, json.dumps(values, indent=2, allow_nan=False) + "\n")
+
+
+def write_pictures(
+    folder: Path, plan: Plan, posterior: Posterior, history, summary: Mapping[str, Any], verdict
+) -> None:
+    """figures/*.png and report.html; matplotlib is imported here and nowhere earlier."""
+    from ppl_pvae.analysis.plots import write_figures
+    from ppl_pvae.analysis.report import write_report
+
+    figures = write_figures(folder / "figures", posterior, history, summary, plan.dataset.pictures)
+    write_report(
+        folder / "report.html",
+        posterior=posterior,
+        summary=summary,
+        figures=figures,
+        settings=asdict(plan.settings),
+        versions=versions(),
+        data_info=plan.dataset.info,
+        verdict=verdict,
+    )
 
 
 def _write_text(path, text):
