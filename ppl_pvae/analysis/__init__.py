@@ -9,16 +9,32 @@ from typing import TYPE_CHECKING, Any
 
 from ppl_pvae.analysis.convergence import Verdict, compare, slopes
 from ppl_pvae.analysis.record import Posterior
+from ppl_pvae.analysis.report import write_report
 from ppl_pvae.analysis.summary import summarise
 
 if TYPE_CHECKING:
+    from ppl_pvae.analysis.plots import draw_figures, write_figures
     from ppl_pvae.analysis.tree import datatree, open_tree, write_tree
 
-__all__ = ["Posterior", "Verdict", "compare", "datatree", "open_tree", "slopes", "summarise", "write_tree"]
+__all__ = [
+    "Posterior",
+    "Verdict",
+    "compare",
+    "datatree",
+    "draw_figures",
+    "open_tree",
+    "slopes",
+    "summarise",
+    "write_figures",
+    "write_report",
+    "write_tree",
+]
 
 _HOME = {
     "datatree": "ppl_pvae.analysis.tree",
+    "draw_figures": "ppl_pvae.analysis.plots",
     "open_tree": "ppl_pvae.analysis.tree",
+    "write_figures": "ppl_pvae.analysis.plots",
     "write_tree": "ppl_pvae.analysis.tree",
 }
 

@@ -1,0 +1,24 @@
+"""Figures of one run, each a function that returns a matplotlib Figure; importing this imports matplotlib."""
+
+from ppl_pvae.analysis.plots.bill import bill
+from ppl_pvae.analysis.plots.dictionary import dictionary
+from ppl_pvae.analysis.plots.files import draw_figures, write_figures
+from ppl_pvae.analysis.plots.nats import nats
+from ppl_pvae.analysis.plots.preprocessing import preprocessing
+from ppl_pvae.analysis.plots.prior import prior
+from ppl_pvae.analysis.plots.raster import raster
+from ppl_pvae.analysis.plots.rates import rates
+from ppl_pvae.analysis.plots.training import training
+
+__all__ = [
+    "bill",
+    "dictionary",
+    "draw_figures",
+    "nats",
+    "preprocessing",
+    "prior",
+    "raster",
+    "rates",
+    "training",
+    "write_figures",
+]
