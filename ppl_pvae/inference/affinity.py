@@ -1,51 +1,68 @@
-"""Does the exact expectation hold for a program? Probed on the program itself, before training."""
+"""Does the exact expectation hold for a program? Probed on the program itself, before training.
+
+A probe sees only the points it is put to, so these are chosen to betray what training could meet: codes of all
+magnitudes and, where the support has them, both signs (a rectifier is linear in positive codes); parameters moved off
+their start (a weight that starts at zero hides what it multiplies); two images (a gain that depends on the image).
+"""
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import random
+import numpy as np
 from jaxtyping import Array
+from numpyro.distributions import biject_to, constraints
 
 from ppl_pvae.distributions import base_of
 from ppl_pvae.inference.divergence import divergence_method
 from ppl_pvae.inference.estimators import is_local
 from ppl_pvae.inference.free_energy import run_program
-from ppl_pvae.inference.spread import NotGaussianError, codes_like, jacobian, one_image
+from ppl_pvae.inference.spread import NotGaussianError, one_image
 
 __all__ = ["why_not_exact"]
 
 TOLERANCE = 1e-4  # a linear decoder gives about 2e-7, one with a ReLU inside about 0.4
 TINY = 1e-30
+SMALL, LARGE = (0.1, 1.0), (10.0, 300.0)  # magnitudes of codes: between them a decoder could saturate
+MOVED = 0.1  # standard deviation of what is added to unconstrained parameters
+SIGNLESS = (constraints.nonnegative, constraints.positive, constraints.nonnegative_integer)
 
 
 class _Measured(NamedTuple):
     """How far a program is from what the exact expectation assumes; every number 0 where it holds."""
 
     bend: Array  # of f(a + b) − f(a) − f(b) + f(0), relative
-    turn: Array  # of the Jacobian between two random codes, relative
-    scale: Array  # of the likelihood's scale between two random codes
-    coupling: dict[str, Array]  # of each local site's parameters between two random codes
+    turn: Array  # of the slope in a random direction between two codes, relative
+    gain: Array  # of that slope between two images, relative
+    scale: Array  # of the likelihood's scale between two codes, relative
+    noise: Array  # of the likelihood's scale between two images, relative
+    coupling: dict[str, Array]  # of each latent site's parameters between two codes, relative
 
 
 @dataclass(frozen=True)
 class _AnyCode:
     """Gives local sites values that have nothing to do with the image, to see what moves with them."""
 
+    range: tuple[float, float]
+    side: float = 1.0
     name: str = "any code"
     exact: bool = False
 
     def draw(self, key, q, temperature):
-        return random.uniform(key, q.batch_shape + q.event_shape)
+        shape = q.batch_shape + q.event_shape
+        size = np.random.default_rng(0).uniform(*self.range, shape)
+        # Signs alternate, and are opposite in two codes: every unit is seen on both sides of zero.
+        signs = 1 if base_of(q).support in SIGNLESS else (-1) ** np.arange(size.size).reshape(shape) * self.side
+        return jnp.asarray(size * signs, jnp.float32)
 
 
 def why_not_exact(key: jax.Array, params, model, guide, *args, plate: str = "image", **kwargs) -> str | None:
     """The reason why the expectation has no closed form for this program, or None where it has one.
 
-    Asked: Gaussian likelihoods whose scale does not depend on the code; reconstructions affine in the codes, by
-    f(a + b) − f(a) − f(b) + f(0) and by equal Jacobians at two random codes; a closed-form KL for every local site;
-    and local sites whose posterior and prior do not depend on other local sites.
+    Asked: Gaussian likelihoods whose scale depends on neither code nor image; reconstructions affine in the codes, by
+    f(a + b) − f(a) − f(b) + f(0) and by equal slopes in a random direction at two codes and two images; for every local
+    site a closed-form KL and independent units; and no latent site that depends on a local one.
     """
     x, *rest = args
     problems: list[str] = []
@@ -57,60 +74,94 @@ def why_not_exact(key: jax.Array, params, model, guide, *args, plate: str = "ima
 
     @jax.jit
     def measure(key, params, x):
-        key_one, key_two, key_codes = random.split(key, 3)
-        traces = run(key_one, params, x, _AnyCode())
-        latents = {n: s for n, s in traces.guide.items() if s["type"] == "sample" and not s["is_observed"]}
+        one = run(key, params, x, _AnyCode(SMALL))
+        latents = {n: s for n, s in one.guide.items() if s["type"] == "sample" and not s["is_observed"]}
         local = [name for name, site in latents.items() if is_local(site, plate)]
-        problems.extend(_without_closed_form(traces, local))
-        reconstruct = one_image(traces, params, model, (x, *rest), kwargs, plate)
+        problems.extend(_unfit_sites(one, local))
         held = dict(params) | {n: s["value"] for n, s in latents.items() if n not in local}
-        other = run(key_two, held, x, _AnyCode())
-        coupling = {f"{name!r} in the {room}": c for name in local for room, c in _coupling(name, traces, other)}
-        return _Measured(*_affinity(key_codes, reconstruct, codes_like(traces, plate)), coupling)
+        two = run(key, held, x, _AnyCode(LARGE, side=-1.0))
+        coupling = {f"{name!r} in the {room}": c for name in latents for room, c in _coupling(name, one, two)}
+        first, last = (one_image(one, params, model, (x, *rest), kwargs, plate, image) for image in (0, len(x) - 1))
+        a, b = ({n: traces.guide[n]["value"][:1] for n in local} for traces in (one, two))
+        return _Measured(*_affinity(first, last, a, b), coupling)
 
     try:
-        measured = measure(key, params, x[:2])
+        measured = measure(key, _moved(params, _constraints(run, key, params, x[:2])), x[:2])
     except NotGaussianError as problem:
         return str(problem)
-    problems += ["the decoder is not affine"] * bool(max(measured.bend, measured.turn) > TOLERANCE)
-    problems += ["the scale of the likelihood depends on the code"] * bool(measured.scale > TOLERANCE)
-    problems += [f"site {where} depends on another code" for where, c in measured.coupling.items() if c > TOLERANCE]
+    problems += ["the decoder is not affine"] * _moves(jnp.maximum(measured.bend, measured.turn))
+    problems += ["the decoder depends on the image"] * _moves(measured.gain)
+    problems += ["the scale of the likelihood depends on the code"] * _moves(measured.scale)
+    problems += ["the scale of the likelihood depends on the image"] * _moves(measured.noise)
+    problems += [f"site {where} depends on another code" for where, c in measured.coupling.items() if _moves(c)]
     return problems[0] if problems else None
 
 
-def _without_closed_form(traces, local):
+def _moves(change) -> bool:
+    return not change <= TOLERANCE  # NaN too: what overflows at such codes is not affine
+
+
+def _constraints(run, key, params, x):
+    """What each parameter must satisfy, by name, from an abstract run."""
+    found = {}
+
+    def look(params, x):
+        traces = run(key, params, x, _AnyCode(SMALL))
+        sites = {name: site for trace in traces for name, site in trace.items() if site["type"] == "param"}
+        found.update({name: site["kwargs"].get("constraint", constraints.real) for name, site in sites.items()})
+
+    jax.eval_shape(look, params, x)
+    return found
+
+
+def _moved(params, within):
+    """The parameters after a step in a random direction, each within its constraint."""
+    rng = np.random.default_rng(0)
+    moved = {}
+    for name, value in params.items():
+        transform = biject_to(within.get(name, constraints.real))
+        step = jax.tree.map(lambda leaf: MOVED * rng.standard_normal(np.shape(leaf), np.float32), transform.inv(value))
+        moved[name] = transform(jax.tree.map(np.add, transform.inv(value), step))
+    return moved
+
+
+def _unfit_sites(traces, local):
     for name in local:
-        if divergence_method(name, traces.guide[name]["fn"], traces.model[name]["fn"]) != "closed form":
+        q = traces.guide[name]["fn"]
+        if divergence_method(name, q, traces.model[name]["fn"]) != "closed form":
             yield f"site {name!r} has no closed-form KL"
+        if base_of(q).event_shape:
+            yield f"the units of site {name!r} are not independent: its posterior is {type(base_of(q)).__name__}"
 
 
-def _affinity(key, reconstruct, zeros):
-    a, b = (_random_like(k, zeros) for k in random.split(key))
-    both, one, two, none = (reconstruct(codes) for codes in (jax.tree.map(jnp.add, a, b), a, b, zeros))
+def _affinity(first, last, a, b):
+    ahead = jax.tree.map(lambda code: jnp.asarray(np.random.default_rng(1).normal(size=code.shape), jnp.float32), a)
+
+    def along(reconstruct, codes):
+        return jax.jvp(reconstruct, (codes,), (ahead,))
+
+    (one, slope), (two, turned), (elsewhere, gained) = along(first, a), along(first, b), along(last, a)
+    both, none = first(jax.tree.map(jnp.add, a, b)), first(jax.tree.map(jnp.zeros_like, a))
     bend = jax.tree.map(lambda ab, a, b, zero: ab - a - b + zero, both.loc, one.loc, two.loc, none.loc)
-    slopes = [jacobian(reconstruct, codes) for codes in (a, b)]
     return (
         _largest(bend) / (_largest(both.loc) + TINY),
-        _largest(_difference(*slopes)) / (_largest(slopes) + TINY),
-        _largest(_difference(one.scale, two.scale)),
+        _change(slope.loc, turned.loc),
+        _change(slope.loc, gained.loc),
+        _change(one.scale, two.scale),
+        _change(one.scale, elsewhere.scale),
     )
 
 
-def _coupling(name, traces, other):
+def _coupling(name, one, two):
     """How much a site's parameters move between two runs that differ in their codes: (room, relative change)."""
-    for room in traces._fields:
-        one, two = (base_of(getattr(each, room)[name]["fn"]) for each in (traces, other))
-        yield room, _largest(_difference(one, two)) / (_largest(one) + TINY)
+    for room in one._fields:
+        yield room, _change(*(base_of(getattr(traces, room)[name]["fn"]) for traces in (one, two)))
 
 
-def _random_like(key, tree):
-    leaves, structure = jax.tree.flatten(tree)
-    keys = random.split(key, len(leaves))
-    return jax.tree.unflatten(structure, [random.uniform(k, leaf.shape) for k, leaf in zip(keys, leaves, strict=True)])
-
-
-def _difference(one, other):
-    return jax.tree.map(jnp.subtract, one, other)
+def _change(one, other):
+    """The largest change of a leaf, relative to that leaf."""
+    pairs = zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)
+    return jnp.max(jnp.stack([jnp.zeros(())] + [_largest(a * 1.0 - b) / (_largest(a) + TINY) for a, b in pairs]))
 
 
 def _largest(tree):

@@ -31,10 +31,10 @@ class Reconstruction(NamedTuple):
     scale: dict[str, Array]
 
 
-def one_image(traces, params, model, args, kwargs, plate):
+def one_image(traces, params, model, args, kwargs, plate, image=0):
     """The model as a function from the codes of a single image, site by site, to its `Reconstruction`.
 
-    Global latents are held at their values in `traces`.
+    Global latents are held at their values in `traces`; `image` says which image it is.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def one_image(traces, params, model, args, kwargs, plate):
 
     def reconstruct(codes):
         single = seed(substitute(model, fixed | codes), random.key(0))
-        sites = trace(single).get_trace(x[:1], *rest, **kwargs)
+        sites = trace(single).get_trace(x[image : image + 1], *rest, **kwargs)
         seen = {n: s["fn"] for n, s in sites.items() if s["type"] == "sample" and s["is_observed"]}
         for name, fn in seen.items():
             if not isinstance(base_of(fn), dist.Normal):
