@@ -19,6 +19,7 @@ from ppl_pvae.fit import main, parse
 
 ROOT = Path(__file__).parents[1]
 SMALL = ["--data", "synthetic", "--units", "16", "--batch-size", "200"]
+LONGER = [*SMALL, "--steps", "1000", "--evaluate-every", "70", "--checkpoint-every", "100"]
 
 
 def run_fit(arguments, environment, cwd, **options):
@@ -39,7 +40,7 @@ def contents(directory: Path) -> dict[str, bytes]:
 def fitted(environment, tmp_path_factory):
     """One small finished run, made by the command in a process of its own."""
     place = tmp_path_factory.mktemp("fit")
-    done = run_fit([*SMALL, "--steps", 60, "--evaluate-every", 20, "--out", "run"], environment, place)
+    done = run_fit([*LONGER, "--out", "run"], environment, place)
     assert done.returncode == 0, done.stderr
     return place / "run", done
 
@@ -60,11 +61,11 @@ def test_a_fit_leaves_a_run_directory_and_says_where(fitted):
 def test_what_the_files_say_agrees(fitted):
     run, _ = fitted
     summary = json.loads((run / "summary.json").read_text())
-    assert (summary["program"], summary["units"], summary["beta"], summary["steps"]) == ("poisson", 16, 1.0, 60)
+    assert (summary["program"], summary["units"], summary["beta"], summary["steps"]) == ("poisson", 16, 1.0, 1000)
     assert summary["converged"] is None
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert lines[0] == {"event": "start", "step": 0}
-    assert {line["step"] for line in lines if "split" in line} == {20, 40, 60}
+    assert {line["step"] for line in lines if "split" in line} == {*range(70, 1000, 70), 1000}
     with xr.open_datatree(run / "posterior.nc") as tree:
         rate = tree["posterior"]["rate"]
         assert rate.sizes["unit"] == 16
@@ -77,7 +78,7 @@ def test_what_the_files_say_agrees(fitted):
 def test_the_settings_of_a_run_are_a_recipe(fitted):
     run, _ = fitted
     command, _ = parse(["--config", str(run / "config.toml"), "--beta", "2", "--out", str(run.parent / "other")])
-    assert (command.settings.units, command.settings.steps, command.settings.beta) == (16, 60, 2.0)
+    assert (command.settings.units, command.settings.steps, command.settings.beta) == (16, 1000, 2.0)
     assert command.settings.prior == "learned"
 
 
@@ -316,26 +317,27 @@ def same_outcome(run: Path, undisturbed: Path, *, starts: int) -> None:
     assert summaries[0] == summaries[1]
 
 
-def killed_and_resumed(arguments, moments, environment, cwd):
-    done = run_fit([*arguments, "--out", "undisturbed"], environment, cwd)
-    assert done.returncode == 0, done.stderr
+def kill_and_resume(arguments, moments, environment, cwd) -> Path:
     run = cwd / "killed"
     for seconds in moments:
         kill_after([*arguments, "--out", run.name, "--resume"], environment, cwd, run, seconds)
     done = run_fit([*arguments, "--out", run.name, "--resume"], environment, cwd)
     assert done.returncode == 0, done.stderr
-    same_outcome(run, cwd / "undisturbed", starts=len(moments) + 1)
+    return run
 
 
-def test_a_killed_run_continues_bit_for_bit(environment, tmp_path):
-    arguments = [*SMALL, "--steps", 1000, "--evaluate-every", 70, "--checkpoint-every", 100]
-    killed_and_resumed(arguments, [0.05], environment, tmp_path)
+def test_a_killed_run_continues_bit_for_bit(fitted, environment, tmp_path):
+    undisturbed, _ = fitted
+    same_outcome(kill_and_resume(LONGER, [0.05], environment, tmp_path), undisturbed, starts=2)
 
 
 @pytest.mark.slow
 def test_three_kills_of_the_main_job_leave_no_trace(environment, tmp_path):
     arguments = ["--steps", 600, "--evaluate-every", 70, "--checkpoint-every", 50]
-    killed_and_resumed(arguments, [0.013, 0.37, 0.9], environment, tmp_path)
+    done = run_fit([*arguments, "--out", "undisturbed"], environment, tmp_path)
+    assert done.returncode == 0, done.stderr
+    run = kill_and_resume(arguments, [0.013, 0.37, 0.9], environment, tmp_path)
+    same_outcome(run, tmp_path / "undisturbed", starts=4)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
