@@ -39,6 +39,7 @@ header { display: flex; flex-wrap: wrap; align-items: center; gap: .4rem .9rem; 
 figure { margin: .3rem 0 .7rem; }
 figcaption { color: var(--grey); font-size: .84rem; max-width: 62em; margin-top: .15rem; }
 img { display: block; max-width: 100%; height: auto; }
+.wide img { width: 100%; }
 .numbers { display: grid; grid-template-columns: repeat(3, 1fr); gap: .5rem .8rem; margin: .7rem 0; }
 .numbers div { border-left: 2px solid var(--line); padding-left: .6rem; }
 .numbers b { display: block; font-size: 1.1rem; font-weight: 600; }
@@ -50,16 +51,19 @@ td.value { text-align: right; font-variant-numeric: tabular-nums; white-space: n
 td.grey { color: var(--grey); }
 td.code { font: .82rem/1.45 ui-monospace, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
 td.code:first-child { overflow-wrap: normal; }
-@media (max-width: 820px) {
+@media screen and (max-width: 820px) {
   body { padding: .8rem .8rem 2rem; }
   .first { grid-template-columns: minmax(0, 1fr); }
   .first .words { order: 0; }
   .numbers { grid-template-columns: repeat(2, 1fr); }
   .wide { overflow-x: auto; }
-  .wide img { max-width: none; width: 760px; }
+  .wide img { width: 760px; max-width: none; }
 }
 @media print {
   body { max-width: none; padding: 0; font-size: 9.5pt; }
+  .first { grid-template-columns: 1fr 1fr; gap: 0 1rem; }
+  .verdict { font-size: 1rem; }
+  .row figure { flex-basis: 30%; }
   figure, .numbers, tr { break-inside: avoid; }
   h2 { break-after: avoid; }
 }
@@ -104,6 +108,8 @@ def figure(files: Mapping[str, Path], name: str, caption: str, kind: str = "") -
     size = f'width="{round(width * 96 / _DPI)}" height="{round(height * 96 / _DPI)}"'
     source = "data:image/png;base64," + base64.b64encode(data).decode("ascii")
     image = f'<img {size} src="{source}" alt="{escape(name)}: {escape(caption)}">'
+    if width < 5 * _DPI:
+        kind = ""  # nothing small is stretched over the page
     return f'<figure class="{kind}">{image}<figcaption>{escape(caption)}</figcaption></figure>'
 
 

@@ -86,11 +86,13 @@ def _first_screen(
         f'<p class="verdict">{escape(words.verdict_sentences(summary, p.is_count))}</p>'
         f'<p class="note">{escape(words.convergence_sentence(summary.get("converged"), verdict))}</p>'
         f'<div class="numbers">{numbers}</div>'
-        + page.figure(figures, "bill", "The bill of one image, beside that of sending nothing.")
     )
-    atoms = page.figure(figures, "dictionary", "What each unit draws, scaled to its largest weight.")
+    bill = page.figure(figures, "bill", "The bill of one image, beside that of sending nothing.")
     if p.dictionary is None:
-        atoms = '<p class="note">The decoder is not linear, so there is no dictionary to show.</p>'
+        beside = f'{bill}<p class="note">The decoder is not linear, so there is no dictionary to show.</p>'
+    else:
+        said += bill
+        beside = page.figure(figures, "dictionary", "What each unit draws, scaled to its largest weight.")
     what = (
         "One tick is one spike; a count says how many and not when, so they stand evenly in the window of their image."
         if p.is_count
@@ -99,7 +101,7 @@ def _first_screen(
     code = page.figure(
         figures, "raster", f"{what} Reconstructions are from this one draw, on the scale of the images.", "wide"
     )
-    return f'<div class="first"><div class="words">{said}</div><div>{atoms}</div></div>{code}'
+    return f'<div class="first"><div class="words">{said}</div><div>{beside}</div></div>{code}'
 
 
 def _rates(p: Posterior, figures: Mapping[str, Path]) -> str:

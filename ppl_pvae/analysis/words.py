@@ -50,8 +50,10 @@ def number(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if value != 0 and not 1e-4 <= abs(value) < 1e7:
-        return f"{value:.2e}"
-    return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.4g}"
+        text = f"{value:.2e}"
+    else:
+        text = f"{value:,.1f}" if abs(value) >= 100 else f"{value:.4g}"
+    return text.replace("-", "−", 1) if value < 0 else text
 
 
 def badge(converged: bool | None) -> str:

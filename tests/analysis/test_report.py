@@ -140,7 +140,7 @@ def test_convergence_in_words():
 
 
 def test_numbers_for_readers():
-    assert [number(v) for v in (None, 0.0, 0.23974, 145.125, 1500, 1e-9, 123456.7)] == [
-        "–", "0", "0.2397", "145.1", "1,500", "1.00e-09", "123,456.7",
+    assert [number(v) for v in (None, 0.0, 0.23974, -145.125, 1500, 1e-9, 123456.7)] == [
+        "–", "0", "0.2397", "−145.1", "1,500", "1.00e-09", "123,456.7",
     ]  # fmt: skip
     assert key_numbers({"zeros": 0.7596, "nats_per_spike": None}, True) == [("zeros", "76.0 %")]

@@ -49,6 +49,8 @@ def raster(posterior: Posterior) -> Figure:
         _draw_shades(fig, above, scale, code, posterior)
     else:
         _draw_spikes(above, code)
+    if not code.any():
+        above.text(0.5, 0.5, "silent", transform=above.transAxes, ha="center", va="center", color=GREY)
     shown = (
         f"{len(order)} most used of {posterior.z.shape[1]} units" if len(order) < posterior.z.shape[1] else "all units"
     )
@@ -83,8 +85,6 @@ def _draw_spikes(ax: Axes, code: np.ndarray) -> None:
     for image in range(0, images, 2):
         ax.axvspan(image, image + 1, color=FAINT, alpha=0.45, linewidth=0, zorder=0)
     ax.add_collection(LineCollection(_ticks(code), colors=INK, linewidths=0.9, capstyle="butt"))
-    if not code.any():
-        ax.text(0.5, 0.5, "silent", transform=ax.transAxes, ha="center", va="center", color=GREY)
 
 
 def _ticks(code: np.ndarray) -> list[tuple[tuple[float, float], tuple[float, float]]]:
