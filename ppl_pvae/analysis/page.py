@@ -48,7 +48,8 @@ img { display: block; max-width: 100%; height: auto; }
 table { border-collapse: collapse; font-size: .87rem; margin: .5rem 0; }
 td { padding: .18rem 1rem .18rem 0; vertical-align: top; border-bottom: 1px solid #eee; }
 td.value { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-td.grey { color: var(--grey); }
+td.grey, td.unit { color: var(--grey); }
+td.unit { white-space: nowrap; }
 td.code { font: .82rem/1.45 ui-monospace, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
 td.code:first-child { overflow-wrap: normal; }
 @media screen and (max-width: 820px) {
@@ -64,7 +65,7 @@ td.code:first-child { overflow-wrap: normal; }
   .first { grid-template-columns: 1fr 1fr; gap: 0 1rem; }
   .verdict { font-size: 1rem; }
   .row figure { flex-basis: 30%; }
-  figure, .numbers, tr { break-inside: avoid; }
+  section, figure, .numbers, tr { break-inside: avoid; }
   h2 { break-after: avoid; }
 }
 """
@@ -121,7 +122,7 @@ def table(rows: Iterable[Sequence[str]], kinds: Sequence[str]) -> str:
     rows
         Text of each cell.
     kinds
-        CSS class of each column: "", "value", "grey" or "code".
+        CSS class of each column: "", "value", "unit", "grey" or "code".
     """
     lines = (
         "<tr>"

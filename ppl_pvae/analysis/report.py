@@ -47,14 +47,14 @@ def write_report(
     verdict
         What doubling the steps changed, where it was tried.
     """
-    name = f"{summary['program']} on {summary['data']}, {summary['units']} units, β = {summary['beta']:g}"
+    name = f"{summary['program']} on {summary['data']}, {summary['units']} units, β\u00a0=\u00a0{summary['beta']:g}"
     body = [
         _header(name, summary),
         _first_screen(posterior, summary, figures, verdict),
         _rates(posterior, figures),
         _training(summary, figures),
         "<h2>All numbers, on test images</h2>",
-        page.table(words.metric_rows(summary, posterior.is_count), ("", "value", "grey", "grey")),
+        page.table(words.metric_rows(summary, posterior.is_count), ("", "value", "unit", "grey")),
         _data(figures, data_info or {}),
         "<h2>Settings and versions</h2>",
         page.table(page.flatten(settings), ("code", "code")),
@@ -112,7 +112,7 @@ def _rates(p: Posterior, figures: Mapping[str, Path]) -> str:
         page.figure(figures, "rates", use),
         page.figure(figures, "nats", "What each unit costs; dashed: a unit above it counts as active."),
     ]
-    return f'<h2>Units: activity, prior and price</h2><div class="row">{"".join(pieces)}</div>'
+    return f'<section><h2>Units: activity, prior and price</h2><div class="row">{"".join(pieces)}</div></section>'
 
 
 def _training(summary: Mapping[str, Any], figures: Mapping[str, Path]) -> str:
@@ -126,7 +126,7 @@ def _training(summary: Mapping[str, Any], figures: Mapping[str, Path]) -> str:
         listed = ", ".join(f"{key.replace('_', ' ')} {value:+.2g}".replace("-", "−") for key, value in slopes.items())
         said += f"Over the last fifth of training, per 1,000 steps: {listed}."
     picture = page.figure(figures, "training", "Training and validation images; dashed: sending nothing (test images).")
-    return f"<h2>Training</h2><p>{escape(said)}</p>{picture}"
+    return f"<section><h2>Training</h2><p>{escape(said)}</p>{picture}</section>"
 
 
 def _data(figures: Mapping[str, Path], info: Mapping[str, Any]) -> str:
