@@ -27,7 +27,8 @@ def poisson_kl(log_rate: Float[Array, "..."], log_prior_rate: Float[Array, "..."
     # KL = λ(d − 1) + r, d = log λ − log r; for small |d| its series r d² (½ + d/3 + d²/8 + …)
     rate, prior_rate = jnp.exp(log_rate), jnp.exp(log_prior_rate)
     d = log_rate - log_prior_rate
-    return jnp.where(jnp.abs(d) < SERIES_BELOW, prior_rate * d**2 * _polynomial(d), rate * (d - 1) + prior_rate)
+    weighted = jnp.where(rate == 0, 0, rate * (d - 1))  # at log-rate −inf too
+    return jnp.where(jnp.abs(d) < SERIES_BELOW, prior_rate * d**2 * _polynomial(d), weighted + prior_rate)
 
 
 @poisson_kl.defjvp
@@ -35,8 +36,8 @@ def _poisson_kl_jvp(primals, tangents):
     # ∂KL/∂log λ = λ d, ∂KL/∂log r = r − λ = −r·expm1(d)
     log_rate, log_prior_rate = primals
     rate, prior_rate = jnp.exp(log_rate), jnp.exp(log_prior_rate)
-    slope = rate * (log_rate - log_prior_rate) * tangents[0] + (prior_rate - rate) * tangents[1]
-    return poisson_kl(log_rate, log_prior_rate), slope
+    weighted = jnp.where(rate == 0, 0, rate * (log_rate - log_prior_rate))
+    return poisson_kl(log_rate, log_prior_rate), weighted * tangents[0] + (prior_rate - rate) * tangents[1]
 
 
 def _polynomial(d):
@@ -80,7 +81,10 @@ def _inside_event(distribution):
 def has_closed_form(q: dist.Distribution, p: dist.Distribution) -> bool:
     """Whether NumPyro has a registered KL of these two families."""
     # Dispatching on the bare families: the rules for wrappers exist for every pair and would say yes to all.
-    return kl_divergence.dispatch(type(base_of(q)), type(base_of(p))) is not None
+    q, p = base_of(q), base_of(p)
+    if isinstance(q, dist.MaskedDistribution) and isinstance(p, dist.MaskedDistribution):
+        return has_closed_form(q.base_dist, p.base_dist)
+    return kl_divergence.dispatch(type(q), type(p)) is not None
 
 
 def unit_kl(q: dist.Distribution, p: dist.Distribution) -> Float[Array, "..."]:
