@@ -32,6 +32,9 @@ IMPOSSIBLE = [
     ("data_seed", -1),
     ("final_learning_rate", -1e-5),
     ("warmup_steps", -1),
+    ("decay", 1.5),
+    ("decay", math.nan),
+    ("decay", 1.5),
     ("prior_speed", 0.0),
     ("clip_norm", 0.0),
     ("clip_norm", math.nan),
@@ -71,6 +74,10 @@ def test_every_number_has_a_range():
         ("prior", "fix", "fixed"),
         ("estimator", "arrival_time", "arrival-time"),
         ("optimizer", "adamx", "adamax"),
+        ("augment", "symmetry", "symmetries"),
+        ("decay_shape", "line", "linear"),
+        ("decay_shape", "lineal", "linear"),
+        ("augment", "symmetry", "symmetries"),
     ],
 )
 def test_an_unknown_name_is_answered_with_the_nearest(name, value, near):
