@@ -34,7 +34,7 @@ class Settings:
     """Seed of the weights, the batches and the draws."""
     batch_size: int = 1000
     """Images per step."""
-    learning_rate: float = 0.02
+    learning_rate: float = 0.002
     """Peak learning rate."""
     encoder: str = "linear"
     """Network from image to code: linear."""
@@ -54,21 +54,27 @@ class Settings:
     """Gradient of the expected distortion: auto (exact where that holds), exact or arrival-time."""
     temperature: float = 0.05
     """Width of the soft count at the end of training."""
+    augment: str = "none"
+    """Train on mirrored and turned images as well: symmetries or none."""
     patch_size: int = 16
     """Height and width of the patches cut from images, in pixels."""
     data_seed: int = 0
     """Seed of the split into training, validation and test, and of synthetic data."""
-    optimizer: str = "adamax"
-    """Optimizer: adamax."""
-    final_learning_rate: float = 1e-5
+    optimizer: str = "adam"
+    """Optimizer: adam or adamax."""
+    final_learning_rate: float = 0.0
     """Learning rate at the last step."""
-    warmup_steps: int = 0
-    """Steps over which the learning rate rises to its peak."""
-    prior_speed: float = 5.0
-    """Learning rate of what is no network weight, as a multiple of that of the weights."""
+    warmup_steps: int = 100
+    """Steps over which the learning rate rises to its peak, at most half of them."""
+    decay: float = 0.5
+    """Share of the steps, the last ones, over which the learning rate falls."""
+    decay_shape: str = "linear"
+    """How it falls: linear or cosine."""
+    prior_speed: float = 3.0
+    """Learning rate of vectors (prior log-rates, encoder biases), as a multiple of that of matrices."""
     clip_norm: float = 500.0
     """Largest norm of the gradient."""
-    anneal: float = 0.5
+    anneal: float = 0.0
     """Share of the steps over which beta rises and the temperature falls; 0 for none."""
     anneal_from: float = 1e-4
     """The beta at which annealing starts."""
@@ -78,6 +84,8 @@ class Settings:
     """Prior log-rates start uniform from here ..."""
     log_rate_to: float = -0.5
     """... to here."""
+    largest_log_gain: float = 3.0
+    """Soft bound on the logarithm of what an image multiplies a prior rate by."""
     weight_scale: float = 0.05
     """Standard deviation of the initial weights."""
     evaluate_every: int = 250
@@ -112,7 +120,9 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "prior": ("learned", "fixed"),
     "pays": ("latent", "code"),
     "estimator": ("auto", "exact", "arrival-time"),
-    "optimizer": ("adamax",),
+    "optimizer": ("adam", "adamax"),
+    "augment": ("none", "symmetries"),
+    "decay_shape": ("linear", "cosine"),
 }
 
 
@@ -147,6 +157,7 @@ _RANGES: Mapping[str, _Range] = {
     "data_seed": _SEED,
     "final_learning_rate": _at_least(0, "use 0 to end at rest"),
     "warmup_steps": _at_least(0, "use 0 for no warm-up"),
+    "decay": _Range(lambda value: 0 <= value <= 1, "from 0 to 1", "use 1 to fall from the start"),
     "prior_speed": _above_zero("use 1 for the learning rate of the weights"),
     "clip_norm": _Range(lambda value: value > 0, "> 0", "use inf for no clipping"),
     "anneal": _Range(lambda value: 0 <= value <= 1, "from 0 to 1", "use 0 for no annealing"),
@@ -154,6 +165,9 @@ _RANGES: Mapping[str, _Range] = {
     "temperature_from": _SHARE_ABOVE_ZERO,
     "log_rate_from": _LOG_RATE,
     "log_rate_to": _LOG_RATE,
+    "largest_log_gain": _Range(
+        lambda value: 0 < value <= 20, "> 0 and <= 20", "the default is 3, the published one 10"
+    ),
     "weight_scale": _above_zero("weights that start at 0 stay there"),
     "evaluate_every": _at_least(1, "use the number of steps to evaluate once, at the end"),
     "checkpoint_every": _at_least(1, "use the number of steps for one checkpoint, at the end"),
@@ -204,8 +218,9 @@ def _fill(settings: Settings, program: _Program) -> Settings:
         raise UserError(
             f"the estimator {settings.estimator!r} is for counts, and {settings.program!r} has none; use auto."
         )
-    if settings.temperature != Settings.temperature and "arrival-time" not in program.estimator:
-        raise UserError(f"temperature softens counts, and {settings.program!r} has none; leave it out.")
+    for name in ("temperature", "temperature_from", "log_rate_from", "log_rate_to", "largest_log_gain"):
+        if getattr(settings, name) != getattr(Settings, name) and not program.is_count:
+            raise UserError(f"{name} is about counts, and {settings.program!r} has none; leave it out.")
     if settings.spike_price and not program.is_nonnegative:
         raise UserError(f"spike_price needs a code that is never negative, and {settings.program!r} is; use 0.")
     return settings

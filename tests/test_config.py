@@ -43,6 +43,7 @@ IMPOSSIBLE = [
     ("anneal_from", -1e-4),
     ("log_rate_from", -math.inf),
     ("log_rate_to", 30.0),
+    ("largest_log_gain", 0.0),
     ("weight_scale", 0.0),
     ("evaluate_every", 0),
     ("checkpoint_every", 0),
@@ -74,10 +75,10 @@ def test_every_number_has_a_range():
         ("prior", "fix", "fixed"),
         ("estimator", "arrival_time", "arrival-time"),
         ("optimizer", "adamx", "adamax"),
-        ("augment", "symmetry", "symmetries"),
+        ("augment", "symetries", "symmetries"),
         ("decay_shape", "line", "linear"),
         ("decay_shape", "lineal", "linear"),
-        ("augment", "symmetry", "symmetries"),
+        ("augment", "symetries", "symmetries"),
     ],
 )
 def test_an_unknown_name_is_answered_with_the_nearest(name, value, near):
@@ -92,7 +93,7 @@ def test_an_unknown_name_is_answered_with_the_nearest(name, value, near):
         ({"program": "gaussian", "pays": "latent"}, "pays means nothing"),
         ({"program": "gaussian", "spike_price": 0.1}, "spike_price needs a code that is never negative"),
         ({"program": "gaussian", "estimator": "arrival-time"}, "is for counts"),
-        ({"program": "rectified-gaussian", "temperature": 0.1}, "temperature softens counts"),
+        ({"program": "rectified-gaussian", "temperature": 0.1}, "temperature is about counts"),
         ({"log_rate_from": 0.0, "log_rate_to": -1.0}, "log_rate_from must be <= log_rate_to"),
     ],
 )

@@ -48,7 +48,10 @@ class Exact:
     exact: bool = True
 
     def draw(self, key, q, temperature):
-        return q.mean
+        try:
+            return q.mean
+        except NotImplementedError:
+            raise ValueError(f"{type(base_of(q)).__name__} has no mean in closed form, which is asked for.") from None
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ class ArrivalTime:
 
     def draw(self, key, q, temperature):
         if not isinstance(base_of(q), Poisson | dist.Poisson):
+            _check_reparameterised(q)
             return None
         # The base of an expanded or reshaped site may be smaller than the site: bring its log-rate to full shape.
         log_rate = jnp.broadcast_to(log_rate_of(base_of(q)), q.batch_shape + q.event_shape)
@@ -89,6 +93,14 @@ class Hard:
 ESTIMATORS: Mapping[str, Callable[[], Estimator]] = {"exact": Exact, "arrival-time": ArrivalTime}
 
 
+def _check_reparameterised(q):
+    if not q.has_rsample:
+        raise ValueError(
+            f"no gradient passes through a sample of {type(base_of(q)).__name__}: this estimator relaxes a local Poisson "
+            "only; choose a reparameterised family."
+        )
+
+
 def is_local(site, plate: str) -> bool:
     """Whether a site lies in the plate over images."""
     return any(frame.name == plate for frame in site["cond_indep_stack"])
@@ -105,7 +117,11 @@ class LocalValues(Messenger):
         super().__init__(fn)
 
     def process_message(self, msg):
-        latent = msg["type"] == "sample" and not msg["is_observed"] and msg["value"] is None
-        if latent and is_local(msg, self.plate):
+        if msg["type"] != "sample" or msg["is_observed"] or msg["value"] is not None:
+            return
+        if not is_local(msg, self.plate):
+            if not isinstance(self.estimator, Hard):
+                _check_reparameterised(msg["fn"])
+        else:
             # Handlers run from the inside out, so the plates have put the site into its full shape already.
             msg["value"] = self.estimator.draw(msg["kwargs"]["rng_key"], msg["fn"], self.temperature)

@@ -1,5 +1,6 @@
 """The β-weighted free energy of any NumPyro model and guide."""
 
+from numbers import Real
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -10,12 +11,12 @@ from numpyro.infer.elbo import ELBO
 
 from ppl_pvae.distributions import SquaredError, base_of
 from ppl_pvae.inference.divergence import site_divergence
-from ppl_pvae.inference.estimators import Estimator, Hard, LocalValues, is_local
+from ppl_pvae.inference.estimators import ArrivalTime, Estimator, LocalValues, is_local
 from ppl_pvae.inference.spread import expected_excess
 
 __all__ = ["FreeEnergy", "Parts", "Traces", "run_program"]
 
-HARD = Hard()
+ARRIVAL_TIME = ArrivalTime()
 
 
 class Parts(NamedTuple):
@@ -71,7 +72,8 @@ class FreeEnergy(ELBO):
     spike_price
         γ, nats per unit of activity, >= 0.
     estimator
-        How the expectation over local codes is taken; `Hard()` samples the guide as it stands.
+        How the expectation over local codes is taken. By default Poisson counts are relaxed and every other site keeps
+        its own reparameterised sample; `Hard()` samples the guide as it stands, for evaluation.
     temperature
         τ of a relaxed estimator.
     images
@@ -84,7 +86,8 @@ class FreeEnergy(ELBO):
     Raises
     ------
     ValueError
-        A latent in one of model and guide only, scales that differ, a site without usable KL.
+        A latent in one of model and guide only, or local in one of them only; scales that differ; a site without usable
+        KL, or one that no gradient passes through; a plate that is subsampled or not the outermost.
 
     Notes
     -----
@@ -98,12 +101,15 @@ class FreeEnergy(ELBO):
         beta=1.0,
         *,
         spike_price=0.0,
-        estimator: Estimator = HARD,
+        estimator: Estimator = ARRIVAL_TIME,
         temperature=0.05,
         images: int | None = None,
         plate: str = "image",
         num_particles: int = 1,
     ):
+        for name, weight in (("beta", beta), ("spike_price", spike_price)):
+            if isinstance(weight, Real) and not weight >= 0:
+                raise ValueError(f"{name} must be >= 0, got {weight}; use 0 for no cost.")
         self.beta, self.spike_price, self.temperature = beta, spike_price, temperature
         self.estimator, self.images, self.plate = estimator, images, plate
         super().__init__(num_particles=num_particles)
@@ -129,7 +135,9 @@ class FreeEnergy(ELBO):
         def one(key):
             parts = self.parts(key, param_map, model, guide, *args, temperature=temperature, **kwargs)
             count = parts.distortion.shape[0] if images is None else images
-            per_image = parts.distortion + beta * parts.coding_rate + price * parts.activity
+            # Without a price activity may be infinite or undefined, as the mean of a heavy-tailed code is.
+            priced = price * jnp.where(price > 0, parts.activity, 0.0)
+            per_image = parts.distortion + beta * parts.coding_rate + priced
             return jnp.mean(per_image) + sum(parts.global_kl.values()) / count
 
         if self.num_particles == 1:
@@ -155,6 +163,7 @@ class FreeEnergy(ELBO):
     def parts_of(self, traces: Traces, param_map, model, *args, **kwargs) -> Parts:
         """The same from a run that was made already."""
         _check_same_latents(traces)
+        _check_plate(traces, self.plate)
         distortion, constant = _distortion(traces.model, self.plate)
         if self.estimator.exact:
             distortion = distortion + expected_excess(traces, param_map, model, args, kwargs, self.plate)
@@ -178,18 +187,21 @@ def _distortion(model_trace, plate):
     for name, site in observed.items():
         if not is_local(site, plate):
             raise ValueError(f"site {name!r} is observed outside the plate {plate!r}: observe it inside.")
-        log_prob = site["fn"].log_prob(site["value"])
-        if isinstance(base_of(site["fn"]), SquaredError):
-            pixels = site["value"].size / site["value"].shape[0]
-            constant += pixels * SquaredError.constant_per_pixel
-            log_prob = log_prob + pixels * SquaredError.constant_per_pixel
         scale = 1.0 if site["scale"] is None else site["scale"]
-        total = total - scale * log_prob
+        log_prob = _per_image(scale * site["fn"].log_prob(site["value"]))
+        if isinstance(base_of(site["fn"]), SquaredError):
+            dropped = scale * (site["value"].size / len(site["value"]) * SquaredError.constant_per_pixel)
+            constant, log_prob = constant + dropped, log_prob + dropped
+        total = total - log_prob
     return total, constant
 
 
 def _activity(guide_site):
-    return jnp.broadcast_to(guide_site["fn"].mean, jnp.shape(guide_site["value"]))
+    try:
+        mean = guide_site["fn"].mean
+    except NotImplementedError:
+        mean = guide_site["value"]  # a draw, for a family whose mean is not known
+    return jnp.broadcast_to(mean, jnp.shape(guide_site["value"]))
 
 
 def _per_image(values):
@@ -204,3 +216,22 @@ def _check_same_latents(traces):
         raise ValueError(f"site {name!r} is in the guide and not in the model: give the model a latent of that name.")
     for name in sorted(latent[1] - latent[0]):
         raise ValueError(f"site {name!r} is in the model and not in the guide: give the guide a site of that name.")
+
+
+def _check_plate(traces, plate):
+    """The plate over images is whole, the outermost, and holds the same sites in model and guide."""
+    for sites in traces:
+        size, subsample_size = sites[plate]["args"] if plate in sites else (None, None)
+        if size != subsample_size:
+            raise ValueError(f"the plate {plate!r} is subsampled: give it the length of a batch, len(x), and no more.")
+        for name, site in sites.items():
+            dims = [frame.dim for frame in site.get("cond_indep_stack", ()) if frame.name == plate]
+            if site["type"] == "sample" and dims and -dims[0] != len(site["fn"].batch_shape):
+                raise ValueError(
+                    f"site {name!r} has batch shape {site['fn'].batch_shape}, whose first dimension is not the plate "
+                    f"{plate!r}: put units and pixels into the event with .to_event(...)."
+                )
+    for name, site in traces.guide.items():
+        if site["type"] == "sample" and is_local(site, plate) != is_local(traces.model[name], plate):
+            where = "guide" if is_local(site, plate) else "model"
+            raise ValueError(f"site {name!r} is inside the plate {plate!r} in the {where} only: put it inside in both.")

@@ -1,6 +1,7 @@
 """Optimizers for NumPyro parameters, with a learning rate that is data and not code."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -8,12 +9,13 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
-__all__ = ["NETWORKS", "OPTIMIZERS", "RateState", "build_optimizer", "with_learning_rate"]
+__all__ = ["OPTIMIZERS", "RateState", "build_optimizer", "with_learning_rate"]
 
-NETWORKS = ("encoder", "decoder")
-"""Parameters that are network weights; every other one belongs to the program, most often to its prior."""
-
-OPTIMIZERS: Mapping[str, Callable[[], optax.GradientTransformation]] = {"adamax": optax.scale_by_adamax}
+OPTIMIZERS: Mapping[str, Callable[[], optax.GradientTransformation]] = {
+    # A short memory for the second moment: gradients through exp(Wx) come in bursts.
+    "adam": partial(optax.scale_by_adam, b1=0.9, b2=0.98),
+    "adamax": optax.scale_by_adamax,
+}
 
 
 class RateState(NamedTuple):
@@ -30,8 +32,8 @@ def build_optimizer(name: str, *, prior_speed: float, clip_norm: float) -> optax
     name
         One of `OPTIMIZERS`.
     prior_speed
-        Learning rate of what is no network weight, as a multiple of that of the weights: firing rates move over many
-        orders of magnitude, weights do not.
+        Learning rate of vectors and scalars (prior log-rates, encoder biases), as a multiple of that of matrices:
+        log-rates move over many orders of magnitude, weights do not.
     clip_norm
         Largest global norm of the gradient; inf for no clipping.
     """
@@ -39,12 +41,9 @@ def build_optimizer(name: str, *, prior_speed: float, clip_norm: float) -> optax
     return optax.chain(clip, OPTIMIZERS[name](), _scale_by_kind(prior_speed), _scale_by_rate())
 
 
-def _scale_by_kind(prior_speed):
+def _scale_by_kind(vector_speed):
     def scale(updates, params=None):
-        return {
-            name: update if name in NETWORKS else jax.tree.map(lambda u: prior_speed * u, update)
-            for name, update in updates.items()
-        }
+        return jax.tree.map(lambda u: vector_speed * u if jnp.ndim(u) < 2 else u, updates)
 
     return optax.stateless(scale)
 

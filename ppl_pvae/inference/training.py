@@ -11,10 +11,11 @@ import numpy as np
 from jax import random
 from numpyro.infer import SVI
 
+from ppl_pvae.inference.augmentation import symmetric_views
 from ppl_pvae.inference.estimators import Estimator
 from ppl_pvae.inference.free_energy import FreeEnergy
 from ppl_pvae.inference.optimizers import build_optimizer, with_learning_rate
-from ppl_pvae.inference.schedules import annealed, cosine_decay
+from ppl_pvae.inference.schedules import annealed, warmup_hold_decay
 
 __all__ = ["Recipe", "Trainer", "batch_indices"]
 
@@ -37,6 +38,8 @@ class Recipe:
     learning_rate: float
     final_learning_rate: float
     warmup_steps: int
+    decay: float
+    decay_shape: str
     prior_speed: float
     clip_norm: float
     anneal: float
@@ -56,8 +59,14 @@ class Recipe:
 
     def learning_rate_at(self, step):
         """Learning rate of network weights at each of the steps."""
-        return cosine_decay(
-            step, peak=self.learning_rate, final=self.final_learning_rate, warmup=self.warmup_steps, steps=self.steps
+        return warmup_hold_decay(
+            step,
+            peak=self.learning_rate,
+            final=self.final_learning_rate,
+            warmup=min(self.warmup_steps, self.steps // 2),
+            decay=self.decay,
+            shape=self.decay_shape,
+            steps=self.steps,
         )
 
 
@@ -70,7 +79,7 @@ class _Compiled(NamedTuple):
 
 @lru_cache(maxsize=32)
 def _compile(
-    model, guide, nets, estimator: Estimator, optimizer: str, prior_speed: float, clip_norm: float
+    model, guide, nets, estimator: Estimator, optimizer: str, prior_speed: float, clip_norm: float, symmetries
 ) -> _Compiled:
     free_energy = FreeEnergy(estimator=estimator)
     svi = SVI(model, guide, build_optimizer(optimizer, prior_speed=prior_speed, clip_norm=clip_norm), free_energy)
@@ -78,9 +87,10 @@ def _compile(
     def step(state, x, indices, schedule, spike_price):
         count, optim_state = state.optim_state
         state = state._replace(optim_state=(count, with_learning_rate(optim_state, schedule["learning_rate"])))
+        batch = x[indices]
         return svi.update(
             state,
-            x[indices],
+            symmetric_views(batch, symmetries) if symmetries else batch,
             nets,
             beta=schedule["beta"],
             temperature=schedule["temperature"],
@@ -130,11 +140,17 @@ class Trainer:
         How to train.
     estimator
         How the expectation over local codes is taken.
+    symmetries
+        (y, x) of an image whose mirrored and turned views are as good to train on; None to take images as they are.
     """
 
-    def __init__(self, model, guide, nets, x, recipe: Recipe, estimator: Estimator):
+    def __init__(
+        self, model, guide, nets, x, recipe: Recipe, estimator: Estimator, symmetries: tuple[int, int] | None = None
+    ):
         self.recipe, self.x = recipe, jnp.asarray(x)
-        self._compiled = _compile(model, guide, nets, estimator, recipe.optimizer, recipe.prior_speed, recipe.clip_norm)
+        self._compiled = _compile(
+            model, guide, nets, estimator, recipe.optimizer, recipe.prior_speed, recipe.clip_norm, symmetries
+        )
         first = self.x[: min(recipe.batch_size, len(x))]
         self.state: Any = jax.jit(lambda key, x: self._compiled.svi.init(key, x, nets))(random.key(recipe.seed), first)
         self.step = 0

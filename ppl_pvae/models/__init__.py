@@ -21,12 +21,13 @@ class Variation(NamedTuple):
     """What a built-in program may be asked to be.
 
     `prior` is "learned" or "fixed"; `pays` is "latent" or "code"; `log_rate_start` is the range of the uniform start
-    of log r, whose middle is the value of a fixed one.
+    of log r, whose middle is the value of a fixed one; `largest_log_gain` bounds what an image does to a rate.
     """
 
     prior: str = "learned"
     pays: str = "latent"
     log_rate_start: tuple[float, float] = (-1.5, -0.5)
+    largest_log_gain: float = poisson.LARGEST_LOG_GAIN
 
 
 DEFAULT = Variation()
@@ -36,7 +37,8 @@ def _poisson(wanted):
     low, high = wanted.log_rate_start
     learned = partial(poisson.learned_rate, start=(low, high))
     rate = learned if wanted.prior == "learned" else partial(poisson.fixed_rate, rate=math.exp((low + high) / 2))
-    return Program(partial(poisson.model, prior_rate=rate), partial(poisson.guide, prior_rate=rate))
+    guide = partial(poisson.guide, prior_rate=rate, largest_log_gain=wanted.largest_log_gain)
+    return Program(partial(poisson.model, prior_rate=rate), guide)
 
 
 def _normal_prior(wanted):

@@ -9,7 +9,7 @@ from jax import random
 from ppl_pvae.config import Settings
 from ppl_pvae.data import load
 from ppl_pvae.distributions import base_of
-from ppl_pvae.inference import Exact, Trainer, divergence_method, run_program
+from ppl_pvae.inference import Exact, divergence_method, run_program
 from ppl_pvae.inference.checkpoint import flatten
 from ppl_pvae.inference.estimators import is_local
 from ppl_pvae.run.plan import Plan, initial_params, make_plan
@@ -80,7 +80,7 @@ def _line(name, site, guide):
 
 
 def _seconds_per_step(plan: Plan) -> float:
-    trainer = Trainer(*plan.program, plan.nets, plan.dataset.train, plan.recipe, plan.estimator)
+    trainer = plan.trainer()
     list(trainer.advance_to(1))  # compiles
     begin = time.perf_counter()
     list(trainer.advance_to(11))

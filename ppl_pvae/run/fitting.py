@@ -13,7 +13,6 @@ from tqdm import tqdm
 
 from ppl_pvae.analysis import metrics
 from ppl_pvae.errors import UserError
-from ppl_pvae.inference import Trainer
 from ppl_pvae.inference.checkpoint import load_arrays, restore, save_checkpoint
 from ppl_pvae.inference.evaluation import read_out
 from ppl_pvae.run.plan import Plan
@@ -111,7 +110,7 @@ def fit_parameters(plan: Plan, folder: Path | None = None, *, resume: bool = Fal
     UserError
         If training diverges, or the checkpoint is damaged or belongs to another program.
     """
-    trainer = Trainer(*plan.program, plan.nets, plan.dataset.train, plan.recipe, plan.estimator)
+    trainer = plan.trainer()
     history = History(folder)
     if folder and resume and (saved := _newest_checkpoint(folder)):
         trainer.state, trainer.step = restore(trainer.state, saved), int(saved["step"])

@@ -13,7 +13,7 @@ from numpyro.infer import SVI
 from ppl_pvae.config import Settings
 from ppl_pvae.data import Dataset
 from ppl_pvae.errors import UserError
-from ppl_pvae.inference import ESTIMATORS, Estimator, FreeEnergy, Hard, Recipe, why_not_exact
+from ppl_pvae.inference import ESTIMATORS, Estimator, FreeEnergy, Hard, Recipe, Trainer, why_not_exact
 from ppl_pvae.inference.evaluation import Code, code_of
 from ppl_pvae.models import Program, Variation, built_in
 from ppl_pvae.networks import Nets
@@ -40,6 +40,15 @@ class Plan:
     def recipe(self) -> Recipe:
         return Recipe(**{field.name: getattr(self.settings, field.name) for field in fields(Recipe)})
 
+    @property
+    def symmetries(self) -> tuple[int, int] | None:
+        """(y, x) of an image whose mirrored and turned views are trained on too, or None."""
+        return self.dataset.shape if self.settings.augment == "symmetries" else None
+
+    def trainer(self) -> Trainer:
+        """A training at its first step."""
+        return Trainer(*self.program, self.nets, self.dataset.train, self.recipe, self.estimator, self.symmetries)
+
     def with_steps(self, steps: int) -> "Plan":
         """The same fit over another number of steps, its schedules stretched."""
         return replace(self, settings=replace(self.settings, steps=steps))
@@ -48,7 +57,12 @@ class Plan:
 def build_program(settings: Settings) -> Program:
     """The built-in program that the settings name, in the variation that they ask for."""
     start = (settings.log_rate_from, settings.log_rate_to)
-    wanted = Variation(prior=settings.prior or "learned", pays=settings.pays or "latent", log_rate_start=start)
+    wanted = Variation(
+        prior=settings.prior or "learned",
+        pays=settings.pays or "latent",
+        log_rate_start=start,
+        largest_log_gain=settings.largest_log_gain,
+    )
     return built_in(settings.program, wanted)
 
 
@@ -85,6 +99,8 @@ def make_plan(settings: Settings, dataset: Dataset, program: Program | None = No
     UserError
         If the program and the settings do not fit together: an estimator that does not hold for the program.
     """
+    if settings.augment == "symmetries" and dataset.shape is None:
+        raise UserError("augment = symmetries needs images of known height and width; give the data as (image, y, x).")
     program = build_program(settings) if program is None else program
     nets = build_nets(settings, dataset.train.shape[1])
     key = random.key(settings.seed)
