@@ -222,7 +222,7 @@ def _check_plate(traces, plate):
     """The plate over images is whole, the outermost, and holds the same sites in model and guide."""
     for sites in traces:
         size, subsample_size = sites[plate]["args"] if plate in sites else (None, None)
-        if size != subsample_size:
+        if subsample_size not in (None, size):
             raise ValueError(f"the plate {plate!r} is subsampled: give it the length of a batch, len(x), and no more.")
         for name, site in sites.items():
             dims = [frame.dim for frame in site.get("cond_indep_stack", ()) if frame.name == plate]
