@@ -1,5 +1,6 @@
 """The Poisson distribution that keeps its log-rate."""
 
+import math
 from typing import Any
 
 import jax
@@ -34,7 +35,8 @@ class Poisson(dist.Distribution):
         If neither or both of `rate` and `log_rate` are given.
     """
 
-    arg_constraints = {"log_rate": constraints.real}  # noqa: RUF012 - as NumPyro declares them
+    # A log-rate of −inf is a rate of 0.
+    arg_constraints = {"log_rate": constraints.less_than(math.inf)}  # noqa: RUF012 - as NumPyro declares them
     support = constraints.nonnegative_integer
     pytree_data_fields = ("log_rate",)
 
@@ -69,4 +71,9 @@ class Poisson(dist.Distribution):
 
 def log_rate_of(poisson: Poisson | dist.Poisson) -> Float[Array, "..."]:
     """Log of the expected counts of this package's Poisson or of NumPyro's, same shape as its parameter."""
-    return poisson.log_rate if isinstance(poisson, Poisson) else jnp.log(poisson.rate)
+    if isinstance(poisson, Poisson):
+        return poisson.log_rate
+    # A rate that has underflowed to 0 would turn every gradient through its logarithm into NaN.
+    rate = jnp.asarray(poisson.rate, jnp.result_type(float))
+    tiny = jnp.finfo(rate.dtype).tiny
+    return jnp.log(jnp.where((rate >= 0) & (rate < tiny), tiny, rate))

@@ -73,6 +73,8 @@ def load_arrays(path: Path) -> dict[str, np.ndarray]:
         If the file is no `.npz` or is damaged.
     """
     try:
+        with zipfile.ZipFile(path):  # np.load would take a lone array too
+            pass
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:

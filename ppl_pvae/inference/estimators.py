@@ -96,8 +96,8 @@ ESTIMATORS: Mapping[str, Callable[[], Estimator]] = {"exact": Exact, "arrival-ti
 def _check_reparameterised(q):
     if not q.has_rsample:
         raise ValueError(
-            f"no gradient passes through a sample of {type(base_of(q)).__name__}: this estimator relaxes a local Poisson "
-            "only; choose a reparameterised family."
+            f"no gradient passes through a sample of {type(base_of(q)).__name__}: only a Poisson inside the plate is "
+            "relaxed; choose a reparameterised family."
         )
 
 
