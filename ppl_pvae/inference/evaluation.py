@@ -105,7 +105,7 @@ def read_out(key: jax.Array, params, model, guide, nets, x, *, exact: bool, plat
     `exact` says that the expected distortion has a closed form for the program (see `why_not_exact`).
     """
     read = _compile(model, guide, nets, exact, plate)
-    size = min(BATCH, len(x))
+    size = BATCH  # whatever the number of images: one compilation for all
     rows: dict[str, list] = {}
     for start in range(0, len(x), size):
         batch = np.asarray(x[start : start + size])

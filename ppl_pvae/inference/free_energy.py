@@ -52,7 +52,9 @@ def run_program(key, params, model, guide, args, kwargs, *, estimator: Estimator
     shared = {name: site["value"] for name, site in guide_trace.items() if site["type"] == "param"} | dict(params)
     seeded_model = seed(substitute(model, shared), key_model)
     model_trace = trace(replay(seeded_model, guide_trace)).get_trace(*args, **kwargs)
-    return Traces(guide_trace, model_trace)
+    traces = Traces(guide_trace, model_trace)
+    _check_same_latents(traces)
+    return traces
 
 
 class FreeEnergy(ELBO):
@@ -162,7 +164,6 @@ class FreeEnergy(ELBO):
 
     def parts_of(self, traces: Traces, param_map, model, *args, **kwargs) -> Parts:
         """The same from a run that was made already."""
-        _check_same_latents(traces)
         _check_plate(traces, self.plate)
         distortion, constant = _distortion(traces.model, self.plate)
         if self.estimator.exact:

@@ -109,9 +109,14 @@ def make_plan(settings: Settings, dataset: Dataset, program: Program | None = No
         params = initial_params(key, program, nets, x)
         code = code_of(params, *program, nets, x)
         not_exact = why_not_exact(key, params, *program, x, nets)
+        estimator = _choose(settings, not_exact, code)
+        # An abstract step: whatever the free energy refuses is refused before anything is trained or written.
+        free_energy = FreeEnergy(estimator=estimator)
+        jax.eval_shape(lambda params, x: free_energy.loss(key, params, *program, x, nets), params, x)
+    except UserError:
+        raise
     except ValueError as problem:
         raise UserError(f"program {settings.program!r}: {problem}") from None
-    estimator = _choose(settings, not_exact, code)
     return Plan(settings, program, nets, dataset, estimator, not_exact, code)
 
 
