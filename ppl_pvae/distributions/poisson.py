@@ -43,7 +43,8 @@ class Poisson(dist.Distribution):
     def __init__(self, rate=None, *, log_rate=None, validate_args=None):
         if (rate is None) == (log_rate is None):
             raise TypeError("Poisson takes exactly one of rate=... and log_rate=...; got both or neither.")
-        self.log_rate: Any = log_rate if rate is None else jnp.log(rate)
+        given = log_rate if rate is None else jnp.log(rate)
+        self.log_rate: Any = jnp.asarray(given, jnp.result_type(given, 1.0))
         super().__init__(jnp.shape(self.log_rate), validate_args=validate_args)
 
     @property
