@@ -6,7 +6,7 @@ samples a Poisson, and so serves exact sampling and `Predictive` as it stands.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +19,7 @@ from ppl_pvae.distributions import Poisson, base_of, log_rate_of, soft_poisson_f
 __all__ = ["ArrivalTime", "ESTIMATORS", "Estimator", "Exact", "Hard", "LocalValues", "is_local"]
 
 
+@runtime_checkable
 class Estimator(Protocol):
     """What the free energy asks of an estimator.
 
