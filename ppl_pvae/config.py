@@ -28,13 +28,13 @@ class Settings:
     """Number of latent units, K."""
     beta: float = 1.0
     """Price of a nat of coding rate."""
-    steps: int = 3000
+    steps: int = 2500
     """Training steps."""
     seed: int = 0
     """Seed of the weights, the batches and the draws."""
     batch_size: int = 1000
     """Images per step."""
-    learning_rate: float = 0.002
+    learning_rate: float = 0.004
     """Peak learning rate."""
     encoder: str = "linear"
     """Network from image to code: linear."""
@@ -88,7 +88,7 @@ class Settings:
     """Soft bound on the logarithm of what an image multiplies a prior rate by."""
     weight_scale: float = 0.05
     """Standard deviation of the initial weights."""
-    evaluate_every: int = 250
+    evaluate_every: int = 100
     """Steps between two lines of metrics."""
     checkpoint_every: int = 500
     """Steps between two checkpoints."""
