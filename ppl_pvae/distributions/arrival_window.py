@@ -125,13 +125,24 @@ def _owner(
     within: Int32[Array, " element"], groups: Int32[Array, " group"], number: Int32[Array, " arrival"]
 ) -> Int32[Array, " arrival"]:
     """The element that each numbered arrival belongs to, by bisection over groups and then inside one."""
-    group = jnp.searchsorted(groups, number, side="right", method="scan_unrolled")
-    group = jnp.minimum(group, groups.size - 1).astype(jnp.int32)
+    group = _bisect(groups, jnp.zeros_like(number), number, _halvings(groups.size))
     rank = number - jnp.where(group > 0, groups[jnp.maximum(group - 1, 0)], 0)
-    owner = group * GROUP
-    half = GROUP // 2
-    while half:
-        passed = within.at[owner + half - 1].get(mode="promise_in_bounds") <= rank
-        owner = jnp.where(passed, owner + half, owner)
-        half //= 2
-    return owner
+    return _bisect(within, group * GROUP, rank, _halvings(GROUP - 1))
+
+
+def _halvings(size):
+    """Bisections that find a place among `size` boundaries."""
+    return max(size, 1).bit_length()
+
+
+def _bisect(sums, start, wanted, halvings):
+    """The first index from `start` on whose running sum exceeds `wanted`, among the next 2^halvings; rolled, not
+    unrolled, for the sake of compilation."""
+
+    def halve(step, index):
+        reach = jnp.left_shift(1, halvings - 1 - step)
+        probe = index + reach - 1
+        passed = (probe < sums.size) & (sums[jnp.minimum(probe, sums.size - 1)] <= wanted)
+        return jnp.where(passed, index + reach, index)
+
+    return lax.fori_loop(0, halvings, halve, start)

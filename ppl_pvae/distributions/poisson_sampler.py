@@ -5,16 +5,19 @@ is drawn by what suits it: δ by inversion, g/8 and 16·m by a look-up in an ali
 rejection. What no rate of the call needs is left out, so rates below 16 cost one fused pass.
 """
 
+from functools import partial
+
+import jax
 import jax.numpy as jnp
 from jax import lax
 from jax.typing import DTypeLike
-from jaxtyping import Array, Float, Shaped, UInt32
+from jaxtyping import Array, Bool, Float, Shaped, UInt32
 
 from ppl_pvae.distributions.poisson_large import transformed_rejection
 from ppl_pvae.distributions.poisson_table import draw_from_table, poisson_table
 from ppl_pvae.distributions.random_words import CipherKey, cipher_key, random_words
 
-__all__ = ["poisson_counts"]
+__all__ = ["counts_of_rates", "poisson_counts"]
 
 FINE, FINE_ROWS, FINE_COLUMNS = 0.125, 128, 64  # rates 0 … 15⅞, counts to 63: 12 standard deviations above
 COARSE, COARSE_ROWS, COARSE_COLUMNS = 16.0, 64, 512  # rates 0 … 1008, counts 8 standard deviations to both sides
@@ -22,6 +25,7 @@ LARGE = COARSE * COARSE_ROWS
 LARGEST_FRACTION_COUNT = 6  # P(count > 6 | rate < 1/8) = 1e-10 < 2⁻³²
 
 
+@partial(jax.jit, static_argnames="dtype")
 def poisson_counts(
     key: Array, rate: Float[Array, "*shape"], *, dtype: DTypeLike = jnp.float32
 ) -> Shaped[Array, "*shape"]:
@@ -49,26 +53,36 @@ def poisson_counts(
         infinite counts.
     """
     rate = lax.stop_gradient(jnp.asarray(rate, jnp.float32))
-    cipher = cipher_key(key)
+    (counts,) = counts_of_rates([cipher_key(key)], (rate,))
+    counts = jnp.where(jnp.isposinf(rate), jnp.inf, counts)
+    return _as_type(counts, rate >= 0, jnp.dtype(dtype))
+
+
+def counts_of_rates(
+    ciphers: list[CipherKey], rates: tuple[Float[Array, "*shape"], ...]
+) -> list[Float[Array, "*shape"]]:
+    """Counts for some arrays of float32 rates of one shape, 0 where a rate is negative, NaN or infinite.
+
+    One call for several arrays compiles the rejection, the longest part, once.
+    """
+    counts = [_tabled_counts(cipher, rate) for cipher, rate in zip(ciphers, rates, strict=True)]
+    large = [(rate >= LARGE) & jnp.isfinite(rate) for rate in rates]
+
+    def add_large(counts):
+        more = transformed_rejection(ciphers[0], jnp.stack(rates), jnp.stack(large), first_block=2)
+        return [few + many for few, many in zip(counts, more, strict=True)]
+
+    return lax.cond(jnp.any(jnp.stack([jnp.any(some) for some in large])), add_large, lambda counts: counts, counts)
+
+
+def _tabled_counts(cipher: CipherKey, rate: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    rate = jnp.where((rate >= 0) & (rate < LARGE), rate, 0.0)
     return lax.cond(
-        jnp.max(rate, initial=0.0) < COARSE,
-        lambda: _as_type(_below_sixteen(_clean(rate), cipher), rate, jnp.dtype(dtype)),
-        lambda: _as_type(_any_size(rate, cipher), rate, jnp.dtype(dtype)),
+        jnp.max(rate, initial=0.0) >= COARSE,
+        lambda counts: counts + _multiples_of_sixteen(rate, cipher),
+        lambda counts: counts,
+        _below_sixteen(rate, cipher),
     )
-
-
-def _any_size(rate: Float[Array, "*shape"], cipher: CipherKey) -> Float[Array, "*shape"]:
-    tabled = _clean(rate)
-    large = (rate >= LARGE) & jnp.isfinite(rate)
-    counts = _below_sixteen(tabled, cipher) + _multiples_of_sixteen(tabled, cipher)
-    return lax.cond(
-        jnp.any(large), lambda: counts + transformed_rejection(cipher, rate, large, first_block=2), lambda: counts
-    )
-
-
-def _clean(rate: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """The rates that the tables serve, 0 in place of all others."""
-    return jnp.where((rate >= 0) & (rate < LARGE), rate, 0.0)
 
 
 def _below_sixteen(rate: Float[Array, "*shape"], cipher: CipherKey) -> Float[Array, "*shape"]:
@@ -100,10 +114,8 @@ def _invert(rate: Float[Array, "*shape"], word: UInt32[Array, "*shape"]) -> Floa
     return counts
 
 
-def _as_type(counts: Float[Array, "*shape"], rate: Float[Array, "*shape"], dtype: jnp.dtype) -> Shaped[Array, "*shape"]:
-    counts = jnp.where(jnp.isposinf(rate), jnp.inf, counts)
-    invalid = ~(rate >= 0)
+def _as_type(counts: Float[Array, "*shape"], valid: Bool[Array, "*shape"], dtype: jnp.dtype) -> Shaped[Array, "*shape"]:
     if jnp.issubdtype(dtype, jnp.floating):
-        return jnp.where(invalid, jnp.nan, counts).astype(dtype)
+        return jnp.where(valid, counts, jnp.nan).astype(dtype)
     limits = jnp.iinfo(dtype)
-    return jnp.where(invalid, max(-1, limits.min), jnp.minimum(counts, limits.max)).astype(dtype)
+    return jnp.where(valid, jnp.minimum(counts, limits.max), max(-1, limits.min)).astype(dtype)

@@ -94,6 +94,8 @@ def draw_from_table(
     entry = jnp.asarray(table.entries.reshape(-1)).at[index].get(mode="promise_in_bounds")
     stays = (word & jnp.uint32(WORD // 2**bits - 1)) < (entry >> bits)
     offset = jnp.where(stays, column, entry & jnp.uint32(2**bits - 1)).astype(jnp.int32)
+    if not table.first.any():
+        return offset
     return offset + jnp.asarray(table.first).at[row].get(mode="promise_in_bounds")
 
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, UInt32
 
-__all__ = ["CipherKey", "centred", "cipher_key", "random_words", "threefry_2x32"]
+__all__ = ["CipherKey", "centred", "cipher_key", "cipher_keys", "random_words", "threefry_2x32"]
 
 CipherKey = tuple[UInt32[Array, ""], UInt32[Array, ""]]
 
@@ -22,8 +22,13 @@ ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 
 def cipher_key(key: Array) -> CipherKey:
     """Two words that stand for a JAX key of any implementation, typed or raw."""
-    words = jax.random.bits(key, (2,), jnp.uint32)
-    return words[0], words[1]
+    return cipher_keys(key, 1)[0]
+
+
+def cipher_keys(key: Array, number: int) -> list[CipherKey]:
+    """Independent cipher keys. All are made here, by JAX's cipher: one made by ours of another takes XLA minutes."""
+    words = jax.random.bits(key, (2, number), jnp.uint32)
+    return [(words[0, i], words[1, i]) for i in range(number)]
 
 
 def threefry_2x32(

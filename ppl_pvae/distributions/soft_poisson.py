@@ -20,8 +20,8 @@ from jaxtyping import Array, Float
 
 from ppl_pvae.distributions.arrival_crowd import crowd_sums
 from ppl_pvae.distributions.arrival_window import MANY, window_sums
-from ppl_pvae.distributions.poisson_sampler import poisson_counts
-from ppl_pvae.distributions.random_words import cipher_key
+from ppl_pvae.distributions.poisson_sampler import counts_of_rates
+from ppl_pvae.distributions.random_words import cipher_keys
 
 __all__ = ["soft_poisson", "soft_poisson_from_log"]
 
@@ -81,7 +81,7 @@ def _from_rate_jvp(hard, primals, tangents):
     key, rate, temperature = primals
     counts, slope = _draw(key, rate, temperature, hard)
     # dz/dλ = (dz/dlog λ)/λ; a rate of 0 has no arrivals to move
-    return counts, jnp.where(rate > 0, slope / jnp.where(rate > 0, rate, 1), 0) * tangents[1]
+    return counts, jnp.where(rate == 0, 0, slope / jnp.where(rate == 0, 1, rate)) * tangents[1]
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(3,))
@@ -96,26 +96,28 @@ def _from_log_rate_jvp(hard, primals, tangents):
     return counts, slope * tangents[1]
 
 
+@partial(jax.jit, static_argnames="hard")
 def _draw(key, rate, temperature, hard):
     """Counts and their derivative in the log-rate, drawn together."""
     dtype = rate.dtype
     rate = rate.astype(jnp.float32)
-    key_before, key_window, key_arrivals, key_crowd = jax.random.split(key, 4)
-    before = poisson_counts(key_before, rate * (1 - temperature))  # N₀
-    arrivals = poisson_counts(key_window, rate * (2 * temperature))  # M
+    before_cipher, window_cipher, arrivals_cipher, crowd_cipher = cipher_keys(key, 4)
+    # N₀ before the window, M in it
+    before, arrivals = counts_of_rates(
+        [before_cipher, window_cipher], (rate * (1 - temperature), rate * (2 * temperature))
+    )
     few = jnp.where(arrivals <= MANY, arrivals, 0)
-    soft, slope = window_sums(cipher_key(key_arrivals), few, temperature, _hard_step if hard else _cubic_step)
-    crowded = (arrivals > MANY) & jnp.isfinite(arrivals)
+    sums = window_sums(arrivals_cipher, few, temperature, _hard_step if hard else _cubic_step)
+    many = arrivals - few
 
-    def add_crowds():
-        more = crowd_sums(cipher_key(key_crowd), jnp.where(crowded, arrivals, 0), temperature, hard)
-        return soft + more[0], slope + more[1]
+    def add_crowds(sums):
+        return tuple(a + b for a, b in zip(sums, crowd_sums(crowd_cipher, many, temperature, hard), strict=True))
 
-    soft, slope = lax.cond(jnp.any(crowded), add_crowds, lambda: (soft, slope))
-    finite = jnp.isfinite(rate)
-    counts = jnp.where(finite, before + soft, before + arrivals)
-    slope = jnp.where(finite & (rate >= 0), slope, before + arrivals)
-    return counts.astype(dtype), slope.astype(dtype)
+    soft, slope = lax.cond(jnp.any(many > 0), add_crowds, lambda sums: sums, sums)
+    usual = (rate >= 0) & jnp.isfinite(rate)
+    unusual = jnp.where(rate > 0, jnp.inf, jnp.nan)
+    counts = jnp.where(usual, before + soft, unusual)
+    return counts.astype(dtype), jnp.where(usual, slope, unusual).astype(dtype)
 
 
 def _cubic_step(u):
