@@ -85,7 +85,9 @@ class Settings:
     log_rate_to: float = -0.5
     """... to here."""
     largest_log_gain: float = 3.0
-    """Soft bound on the logarithm of what an image multiplies a prior rate by."""
+    """Soft bound on the logarithm of what an image multiplies a prior rate by, or where that bound starts."""
+    ceiling: str = "learned"
+    """Whether each unit learns its bound or all keep the same: learned or fixed."""
     weight_scale: float = 0.05
     """Standard deviation of the initial weights."""
     evaluate_every: int = 100
@@ -122,6 +124,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "estimator": ("auto", "exact", "arrival-time"),
     "optimizer": ("adam", "adamax"),
     "augment": ("none", "symmetries"),
+    "ceiling": ("learned", "fixed"),
     "decay_shape": ("linear", "cosine"),
 }
 
@@ -218,7 +221,7 @@ def _fill(settings: Settings, program: _Program) -> Settings:
         raise UserError(
             f"the estimator {settings.estimator!r} is for counts, and {settings.program!r} has none; use auto."
         )
-    for name in ("temperature", "temperature_from", "log_rate_from", "log_rate_to", "largest_log_gain"):
+    for name in ("temperature", "temperature_from", "log_rate_from", "log_rate_to", "largest_log_gain", "ceiling"):
         if getattr(settings, name) != getattr(Settings, name) and not program.is_count:
             raise UserError(f"{name} is about counts, and {settings.program!r} has none; leave it out.")
     if settings.spike_price and not program.is_nonnegative:

@@ -18,17 +18,19 @@ from ppl_pvae.distributions import SquaredError
 __all__ = ["DECODERS", "ENCODERS", "LIKELIHOODS", "Linear", "Nets", "Size", "linear", "soft_clamp"]
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(1,))
-def soft_clamp(x: Float[Array, "..."], upper: float) -> Float[Array, "..."]:
-    """x, bent so that it never exceeds `upper`: upper − softplus(upper − x). Same shape as x."""
+@jax.custom_jvp
+def soft_clamp(x: Float[Array, "..."], upper: float | Float[Array, "..."]) -> Float[Array, "..."]:
+    """x, bent so that it never exceeds `upper`: upper − softplus(upper − x). Shapes broadcast."""
     # The same number in a form that neither overflows nor cancels: min(x, c) − log(1 + e^−|x − c|)
     return jnp.minimum(x, upper) - jnp.log(1 + jnp.exp(-jnp.abs(x - upper)))
 
 
 @soft_clamp.defjvp
-def _soft_clamp_jvp(upper, primals, tangents):
-    (x,), (slope,) = primals, tangents
-    return soft_clamp(x, upper), jax.nn.sigmoid(upper - x) * slope
+def _soft_clamp_jvp(primals, tangents):
+    # Slope s = 1/(1 + e^(x − c)) in x, 1 − s in c
+    x, upper = primals
+    slope = jax.nn.sigmoid(upper - x)
+    return soft_clamp(x, upper), slope * tangents[0] + (1 - slope) * tangents[1]
 
 
 class Size(NamedTuple):

@@ -74,6 +74,7 @@ def test_every_number_has_a_range():
         ("prior", "fix", "fixed"),
         ("estimator", "arrival_time", "arrival-time"),
         ("optimizer", "adamx", "adamax"),
+        ("ceiling", "fixd", "fixed"),
         ("augment", "symetries", "symmetries"),
         ("decay_shape", "line", "linear"),
     ],

@@ -21,12 +21,14 @@ class Variation(NamedTuple):
     """What a built-in program may be asked to be.
 
     `prior` is "learned" or "fixed"; `pays` is "latent" or "code"; `log_rate_start` is the range of the uniform start
-    of log r, whose middle is the value of a fixed one; `largest_log_gain` bounds what an image does to a rate.
+    of log r, whose middle is the value of a fixed one; `ceiling` ("learned" or "fixed") bounds what an image does to a
+    rate, from or at `largest_log_gain`.
     """
 
     prior: str = "learned"
     pays: str = "latent"
     log_rate_start: tuple[float, float] = (-1.5, -0.5)
+    ceiling: str = "learned"
     largest_log_gain: float = poisson.LARGEST_LOG_GAIN
 
 
@@ -37,7 +39,10 @@ def _poisson(wanted):
     low, high = wanted.log_rate_start
     learned = partial(poisson.learned_rate, start=(low, high))
     rate = learned if wanted.prior == "learned" else partial(poisson.fixed_rate, rate=math.exp((low + high) / 2))
-    guide = partial(poisson.guide, prior_rate=rate, largest_log_gain=wanted.largest_log_gain)
+    learned_top = partial(poisson.learned_ceiling, start=wanted.largest_log_gain)
+    fixed_top = partial(poisson.fixed_ceiling, log_gain=wanted.largest_log_gain)
+    ceiling = learned_top if wanted.ceiling == "learned" else fixed_top
+    guide = partial(poisson.guide, prior_rate=rate, ceiling=ceiling)
     return Program(partial(poisson.model, prior_rate=rate), guide)
 
 

@@ -7,12 +7,20 @@ from jax import random
 from ppl_pvae.distributions import Poisson
 from ppl_pvae.networks import Nets, soft_clamp
 
-__all__ = ["LARGEST_LOG_GAIN", "LARGEST_LOG_RATE", "SMALLEST_LOG_RATE", "fixed_rate", "guide", "learned_rate", "model"]
+__all__ = [
+    "LARGEST_LOG_GAIN",
+    "LARGEST_LOG_RATE",
+    "SMALLEST_LOG_RATE",
+    "fixed_ceiling",
+    "fixed_rate",
+    "guide",
+    "learned_ceiling",
+    "learned_rate",
+    "model",
+]
 
 LARGEST_LOG_RATE = 5.3  # about 200 spikes a window: a bad step cannot overflow
-# e³ = 20 times the prior rate. The published clamp, 10, leaves exp(Wx) heavy-tailed: its outliers rule the gradient in
-# training and the free energy of images not seen. A saturating unit codes the same images for several nats less.
-LARGEST_LOG_GAIN = 3.0
+LARGEST_LOG_GAIN = 3.0  # where the ceiling of the gain starts: 20 times the prior rate
 SMALLEST_LOG_RATE = -80.0  # float32 rates underflow at −87; a unit this silent stays finite
 
 
@@ -28,6 +36,20 @@ def fixed_rate(nets: Nets, rate=0.37):
     return jnp.full((nets.units,), rate)
 
 
+def learned_ceiling(nets: Nets, start=LARGEST_LOG_GAIN):
+    """The log-gain at which each unit saturates, learned.
+
+    Without a ceiling (the published one is e¹⁰) exp(Wx) is heavy-tailed: its outliers rule the gradient in training and
+    the free energy of images not seen. A ceiling that is learned leaves r and λ free to meet, r = E λ.
+    """
+    return numpyro.param("log_largest_gain", jnp.full((nets.units,), float(start)))
+
+
+def fixed_ceiling(nets: Nets, log_gain=10.0):
+    """One log-gain at which all units saturate; the default is the published one."""
+    return jnp.full((nets.units,), log_gain)
+
+
 def model(x, nets: Nets, prior_rate=learned_rate):
     """z ~ Pois(r), x ~ observe(decode(z)); x is (image, pixel)."""
     r = prior_rate(nets)
@@ -36,9 +58,9 @@ def model(x, nets: Nets, prior_rate=learned_rate):
         numpyro.sample("x", nets.observe(nets.decode(z)), obs=x)
 
 
-def guide(x, nets: Nets, prior_rate=learned_rate, largest_log_gain=LARGEST_LOG_GAIN):
+def guide(x, nets: Nets, prior_rate=learned_rate, ceiling=learned_ceiling):
     """z ~ Pois(λ), λ = r·δr(x), gain and rate soft-clamped from above."""
-    r = prior_rate(nets)
+    log_r = jnp.log(prior_rate(nets))
+    top = jnp.minimum(ceiling(nets), LARGEST_LOG_RATE - log_r)
     with numpyro.plate("image", len(x)):
-        log_gain = soft_clamp(nets.encode(x), largest_log_gain)
-        numpyro.sample("z", Poisson(log_rate=soft_clamp(jnp.log(r) + log_gain, LARGEST_LOG_RATE)).to_event(1))
+        numpyro.sample("z", Poisson(log_rate=log_r + soft_clamp(nets.encode(x), top)).to_event(1))

@@ -61,6 +61,7 @@ def build_program(settings: Settings) -> Program:
         prior=settings.prior or "learned",
         pays=settings.pays or "latent",
         log_rate_start=start,
+        ceiling=settings.ceiling,
         largest_log_gain=settings.largest_log_gain,
     )
     return built_in(settings.program, wanted)
