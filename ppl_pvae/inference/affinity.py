@@ -32,8 +32,8 @@ SIGNLESS = (constraints.nonnegative, constraints.positive, constraints.nonnegati
 class _Measured(NamedTuple):
     """How far a program is from what the exact expectation assumes; every number 0 where it holds."""
 
-    bend: Array  # of f(a + b) − f(a) − f(b) + f(0), relative
-    turn: Array  # of the slope in a random direction between two codes, relative
+    bend: Array  # of f(a + b) − f(a) − f(b) + f(0) and f(b) − f(0) − J(a) b, relative
+    turn: Array  # of the slope J b between two codes, relative
     gain: Array  # of that slope between two images, relative
     scale: Array  # of the likelihood's scale between two codes, relative
     noise: Array  # of the likelihood's scale between two images, relative
@@ -61,8 +61,8 @@ def why_not_exact(key: jax.Array, params, model, guide, *args, plate: str = "ima
     """The reason why the expectation has no closed form for this program, or None where it has one.
 
     Asked: Gaussian likelihoods whose scale depends on neither code nor image; reconstructions affine in the codes, by
-    f(a + b) − f(a) − f(b) + f(0) and by equal slopes in a random direction at two codes and two images; for every local
-    site a closed-form KL and independent units; and no latent site that depends on a local one.
+    their values at two codes, the sum of the two and none, and by their slopes at two codes and two images; for every
+    local site a closed-form KL and independent units; and no latent site that depends on a local one.
     """
     x, *rest = args
     problems: list[str] = []
@@ -135,16 +135,15 @@ def _unfit_sites(traces, local):
 
 
 def _affinity(first, last, a, b):
-    ahead = jax.tree.map(lambda code: jnp.asarray(np.random.default_rng(1).normal(size=code.shape), jnp.float32), a)
-
     def along(reconstruct, codes):
-        return jax.jvp(reconstruct, (codes,), (ahead,))
+        return jax.jvp(reconstruct, (codes,), (b,))
 
     (one, slope), (two, turned), (elsewhere, gained) = along(first, a), along(first, b), along(last, a)
     both, none = first(jax.tree.map(jnp.add, a, b)), first(jax.tree.map(jnp.zeros_like, a))
     bend = jax.tree.map(lambda ab, a, b, zero: ab - a - b + zero, both.loc, one.loc, two.loc, none.loc)
+    miss = jax.tree.map(lambda b, zero, slope: b - zero - slope, two.loc, none.loc, slope.loc)
     return (
-        _largest(bend) / (_largest(both.loc) + TINY),
+        jnp.maximum(_largest(bend), _largest(miss)) / (_largest(both.loc) + TINY),
         _change(slope.loc, turned.loc),
         _change(slope.loc, gained.loc),
         _change(one.scale, two.scale),
