@@ -150,6 +150,11 @@ def test_a_bad_recipe_is_named_with_its_fault(tmp_path, text, complaint):
     assert str(path) in str(caught.value)
 
 
+@pytest.mark.parametrize("path", sorted((Path(__file__).parents[1] / "inference").glob("*.toml")), ids=lambda p: p.name)
+def test_the_recipes_that_come_with_the_package_are_valid(path):
+    validate(read_recipe(path))
+
+
 def test_a_recipe_that_is_not_there():
     with pytest.raises(UserError, match=r"cannot read the recipe nowhere\.toml: No such file"):
         read_recipe(Path("nowhere.toml"))
