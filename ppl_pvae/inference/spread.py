@@ -94,7 +94,7 @@ def expected_excess(traces, params, model, args, kwargs, plate):
             flat = slope.reshape(precision.shape[0], -1)
             norms = jnp.sum(jnp.square(flat) * precision, axis=0)
             variance = jnp.broadcast_to(traces.guide[name]["fn"].variance, jnp.shape(traces.guide[name]["value"]))
-            total = total + weight * variance.reshape(variance.shape[0], -1) @ norms
+            total = total + weight * (variance.reshape(variance.shape[0], -1) @ norms)
     return total
 
 
