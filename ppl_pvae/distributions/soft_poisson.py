@@ -11,7 +11,6 @@ The derivative is known as the sample is drawn: nothing is differentiated throug
 """
 
 from functools import partial
-from numbers import Real
 
 import jax
 import jax.numpy as jnp
@@ -135,6 +134,6 @@ def _float(x):
 
 
 def _checked(temperature):
-    if isinstance(temperature, Real) and not 0 < temperature <= 1:
+    if isinstance(temperature, int | float) and not 0 < temperature <= 1:
         raise ValueError(f"temperature must be in (0, 1], got {temperature}; 0.05 is close to exact counts.")
     return jnp.asarray(temperature, jnp.float32)
