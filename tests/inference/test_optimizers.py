@@ -1,0 +1,62 @@
+"""Optimizers against optax with the same learning rate, and what moves at which speed."""
+
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from numpy.testing import assert_allclose
+
+from ppl_pvae.inference.optimizers import OPTIMIZERS, build_optimizer, with_learning_rate
+
+PARAMS = {"encoder": jnp.ones((2, 3)), "log_prior_rate": jnp.ones(3)}
+GRADIENTS = [
+    {"encoder": jnp.full((2, 3), 0.5), "log_prior_rate": jnp.array([3.0, -1.0, 2.0])},
+    {"encoder": jnp.full((2, 3), -0.1), "log_prior_rate": jnp.array([0.1, -1.0, 0.0])},
+]
+
+
+def run(optimizer, rates):
+    params, state = PARAMS, optimizer.init(PARAMS)
+    for gradient, rate in zip(GRADIENTS, rates, strict=True):
+        updates, state = optimizer.update(gradient, with_learning_rate(state, jnp.float32(rate)), params)
+        params = optax.apply_updates(params, updates)
+    return params
+
+
+@pytest.mark.parametrize(
+    ("name", "reference"), [("adamax", optax.adamax), ("adam", lambda rate: optax.adam(rate, b1=0.9, b2=0.98))]
+)
+def test_steps_are_those_of_optax_at_the_rate_of_the_step(name, reference):
+    """Two steps at two rates; vectors as fast as matrices; relative 1e-6."""
+    rates = (0.1, 0.02)
+    expected, state = PARAMS, reference(1.0).init(PARAMS)
+    for gradient, rate in zip(GRADIENTS, rates, strict=True):
+        updates, state = reference(1.0).update(gradient, state, expected)
+        expected = {key: expected[key] + rate * updates[key] for key in expected}
+    found = run(build_optimizer(name, prior_speed=1.0, clip_norm=float("inf")), rates)
+    for key, value in expected.items():
+        assert_allclose(found[key], value, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_vectors_move_at_their_own_speed(name):
+    plain, fast = (run(build_optimizer(name, prior_speed=speed, clip_norm=500.0), (0.1, 0.1)) for speed in (1.0, 3.0))
+    assert_allclose(fast["encoder"], plain["encoder"])
+    assert_allclose(fast["log_prior_rate"] - 1, 3 * (plain["log_prior_rate"] - 1), rtol=1e-5)
+
+
+def test_a_rate_of_zero_moves_nothing():
+    found = run(build_optimizer("adam", prior_speed=3.0, clip_norm=1.0), (0.0, 0.0))
+    for key, value in PARAMS.items():
+        assert_allclose(found[key], value)
+
+
+def test_long_gradients_are_clipped_to_their_norm():
+    """Of two gradients that differ in length alone, one far longer, the first-moment state is the same."""
+    optimizer = build_optimizer("adam", prior_speed=1.0, clip_norm=1.0)
+    long = {key: 1000 * value for key, value in GRADIENTS[0].items()}
+    norm = np.sqrt(sum(np.sum(np.square(value)) for value in long.values()))
+    short = {key: value / norm for key, value in long.items()}
+    clipped, plain = (optimizer.update(each, optimizer.init(PARAMS), PARAMS)[1] for each in (long, short))
+    for one, other in zip(clipped[1].mu.values(), plain[1].mu.values(), strict=True):
+        assert_allclose(one, other, rtol=1e-5)
