@@ -3,6 +3,7 @@
     python benchmarks/convergence.py                  all parts (hours on two cores); finished cells are kept
     python benchmarks/convergence.py --parts grid     only that part (see PARTS)
     python benchmarks/convergence.py --dry-run        the cells that are still to do
+    python benchmarks/convergence.py --markdown       the finished cells as the tables of convergence.md
 
 Each cell is one call of `ppl_pvae.train` and one line of benchmarks/convergence.csv. Every number but `test` is
 measured on training images.
@@ -96,6 +97,44 @@ def run(cell: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+_HEADS = {
+    "units": "K",
+    "beta": "β",
+    "seed": "seed",
+    "program": "program",
+    "prior": "prior",
+    "pays": "pays",
+    "encoder_bias": "bias",
+    "log_rate_from": "log r from",
+    "steps": "steps",
+    "free_energy": "train F",
+    "test": "test F",
+    "spikes_per_image": "activity per image",
+    "firing_rate": "per unit",
+    "zeros": "zeros",
+    "converged": "converged",
+    "free_energy_change": "ΔF",
+    "log_rate_change": "Δ log rate",
+    "zeros_change": "Δ zeros",
+}
+
+
+def markdown(path: Path) -> str:
+    """The finished cells, a table for each part; columns that say the same in every row of a part are left out."""
+    with path.open(newline="", encoding="utf-8") as file:
+        lines = list(csv.DictReader(file))
+    tables = []
+    for part in PARTS:
+        rows = [line for line in lines if line["part"] == part]
+        measured = list(_HEADS)[list(_HEADS).index("steps") :]
+        shown = [n for n in _HEADS if any(r[n] for r in rows) and (n in measured or len({r[n] for r in rows}) > 1)]
+        if rows:
+            head = f"| {' | '.join(_HEADS[name] for name in shown)} |\n|{' --- |' * len(shown)}"
+            body = "\n".join(f"| {' | '.join(row[name] for name in shown)} |" for row in rows)
+            tables.append(f"### {part}\n\n{head}\n{body}\n")
+    return "\n".join(tables)
+
+
 def _shown(value):
     return f"{value:.5g}" if isinstance(value, float) else "" if value is None else str(value)
 
@@ -105,7 +144,11 @@ def main() -> None:
     parser.add_argument("--parts", nargs="+", choices=PARTS)
     parser.add_argument("--out", type=Path, default=TABLE)
     parser.add_argument("--dry-run", action="store_true")
+    parser.add_argument("--markdown", action="store_true")
     chosen = parser.parse_args()
+    if chosen.markdown:
+        print(markdown(chosen.out))
+        return
     done = set()
     if chosen.out.exists():
         with chosen.out.open(newline="", encoding="utf-8") as file:

@@ -28,7 +28,7 @@ class Settings:
     """Number of latent units, K."""
     beta: float = 1.0
     """Price of a nat of coding rate."""
-    steps: int = 2500
+    steps: int = 2000
     """Training steps."""
     seed: int = 0
     """Seed of the weights, the batches and the draws."""

@@ -1,9 +1,9 @@
 """The KL of one latent site, by the best means that hold for it."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
+from jax.core import Tracer
 from numpyro.distributions import kl_divergence
 
 from ppl_pvae.distributions import RectifiedNormal, base_of, has_closed_form, unit_kl
@@ -77,7 +77,7 @@ def _common_scale(name, guide_site, model_site):
             f"site {name!r} is scaled in {'the guide' if prior is None else 'the model'} only: put both under the same "
             "numpyro.handlers.scale."
         )
-    known = not any(isinstance(scale, jax.core.Tracer) for scale in (own, prior))
+    known = not any(isinstance(scale, Tracer) for scale in (own, prior))
     if known and not np.array_equal(own, prior):
         raise ValueError(
             f"site {name!r} is scaled by {own} in the guide and by {prior} in the model: put both under the same "

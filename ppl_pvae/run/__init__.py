@@ -57,6 +57,8 @@ def train(program, x="natural", *, out=None, resume=False, check_convergence=Fal
     if out is None:
         return _fit(plan, None, resume=False, check_convergence=check_convergence, progress=progress)
     check_directory(Path(out), resume=resume)
+    if finished := _finished(Path(out), own, resume=resume, check_convergence=check_convergence):
+        return finished
     return _fit(plan, Path(out), resume=resume, check_convergence=check_convergence, progress=progress)
 
 
@@ -68,10 +70,18 @@ def fit_to_directory(settings: Settings, out: Path, *, resume: bool, check_conve
     UserError
         If data, program and settings do not fit together, or training diverges.
     """
-    if resume and (out / "summary.json").is_file():
-        return open_run(out)
+    if finished := _finished(out, None, resume=resume, check_convergence=check_convergence):
+        return finished
     plan = make_plan(settings, _load(settings))
     return _fit(plan, out, resume=resume, check_convergence=check_convergence, progress=progress)
+
+
+def _finished(folder: Path, program: Program | None, *, resume, check_convergence) -> Run | None:
+    """The run that is there, if it is finished and nothing more is asked of it."""
+    if not resume or not (folder / "summary.json").is_file():
+        return None
+    run = open_run(folder, program)
+    return None if check_convergence and run.summary["converged"] is None else run
 
 
 def _load(settings: Settings) -> Dataset:

@@ -115,7 +115,8 @@ def fit_parameters(plan: Plan, folder: Path | None = None, *, resume: bool = Fal
     if folder and resume and (saved := _newest_checkpoint(folder)):
         trainer.state, trainer.step = restore(trainer.state, saved), int(saved["step"])
         history.resume_at(trainer.step)
-    history.add({"event": "start", "step": trainer.step})
+    if trainer.step < plan.settings.steps:
+        history.add({"event": "start", "step": trainer.step})
     settings = plan.settings
     bar = _Progress(progress, trainer.step, settings.steps, settings.program)
     try:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
@@ -97,6 +98,6 @@ class Run:
 
 def _with_nets(program, nets):
     def run(x, nets=nets):
-        return program(x, nets)
+        return program(jnp.asarray(x), nets)
 
     return run
