@@ -74,6 +74,7 @@ class _Compiled(NamedTuple):
     """What is the same for all values of β, learning rate, seed and steps."""
 
     svi: SVI
+    init: Callable
     advance: Callable
 
 
@@ -110,7 +111,7 @@ def _compile(
 
         return jax.lax.fori_loop(0, count, body, (state, jnp.zeros(())))
 
-    return _Compiled(svi, advance)
+    return _Compiled(svi, jax.jit(lambda key, x: svi.init(key, x, nets)), advance)
 
 
 def batch_indices(images: int, batch_size: int, seed: int, steps: range) -> np.ndarray:
@@ -152,7 +153,7 @@ class Trainer:
             model, guide, nets, estimator, recipe.optimizer, recipe.prior_speed, recipe.clip_norm, symmetries
         )
         first = self.x[: min(recipe.batch_size, len(x))]
-        self.state: Any = jax.jit(lambda key, x: self._compiled.svi.init(key, x, nets))(random.key(recipe.seed), first)
+        self.state: Any = self._compiled.init(random.key(recipe.seed), first)
         self.step = 0
 
     @property
