@@ -66,7 +66,11 @@ BUILT_IN: Mapping[str, Callable[[Variation], Program]] = {
 }
 
 
-@lru_cache
 def built_in(name: str, wanted: Variation = DEFAULT) -> Program:
     """The program of that name; the same object for the same wishes, so that its compilation is shared."""
+    return _made(name, wanted)
+
+
+@lru_cache
+def _made(name, wanted):
     return BUILT_IN[name](wanted)

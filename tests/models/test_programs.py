@@ -1,0 +1,133 @@
+"""The built-in programs against the formulas of their papers, and the contract that all of them keep."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import random
+from numpy.testing import assert_allclose, assert_array_equal
+from numpyro.handlers import seed, substitute, trace, uncondition
+
+from ppl_pvae.distributions import Poisson, RectifiedNormal, base_of, unit_kl
+from ppl_pvae.inference import Exact, run_program
+from ppl_pvae.models import BUILT_IN, Variation, built_in
+from ppl_pvae.networks import Linear, Nets
+
+NETS = Nets(units=3, pixels=5)
+X = np.float32(np.random.default_rng(0).normal(size=(4, 5)))
+VARIATIONS = [
+    ("poisson", Variation()),
+    ("poisson", Variation(prior="fixed", ceiling="fixed")),
+    ("gaussian", Variation()),
+    ("gaussian", Variation(prior="fixed")),
+    ("rectified-gaussian", Variation(pays="code")),
+    ("rectified-gaussian", Variation(prior="fixed", pays="latent")),
+]
+
+
+def weights(heads):
+    rng = np.random.default_rng(1)
+    encoder = Linear(
+        jnp.asarray(rng.normal(0, 0.5, (5, 3 * heads)), jnp.float32), jnp.asarray(rng.normal(0, 0.5, 3 * heads))
+    )
+    return {"encoder": encoder, "decoder": Linear(jnp.asarray(rng.normal(0, 0.5, (3, 5)), jnp.float32), None)}
+
+
+def sites(name, variation=None, params=None):
+    """One run with local sites at their means."""
+    program = built_in(name, variation or Variation())
+    args = (jnp.asarray(X), NETS)
+    return run_program(
+        random.key(0), params or {}, *program, args, {}, estimator=Exact(), temperature=1.0, plate="image"
+    )
+
+
+@pytest.mark.parametrize(("name", "variation"), VARIATIONS)
+def test_the_contract(name, variation):
+    """One local code (image, unit), x observed as one event an image, nothing returned."""
+    program = built_in(name, variation)
+    traces = sites(name, variation)
+    z, x = traces.guide["z"], traces.model["x"]
+    assert (z["fn"].batch_shape, z["fn"].event_shape) == ((4,), (3,))
+    assert (x["fn"].batch_shape, x["fn"].event_shape) == ((4,), (5,))
+    assert_array_equal(x["value"], X)
+    assert unit_kl(z["fn"], traces.model["z"]["fn"]).shape == (4, 3)
+    assert seed(substitute(program.guide, data={"z": z["value"]}), 0)(jnp.asarray(X), NETS) is None
+
+
+def test_poisson_rates_are_prior_times_gain():
+    """log λ = log r + log δr far below the ceiling; never above it; KL as for the two rates."""
+    log_r = jnp.array([-1.0, -80.0, 0.5])
+    params = weights(1) | {"log_prior_rate": log_r, "log_largest_gain": jnp.full(3, 60.0)}
+    traces = sites("poisson", params=params)
+    log_gain = X @ np.asarray(params["encoder"].weight) + np.asarray(params["encoder"].bias)
+    found = traces.guide["z"]["fn"]
+    assert isinstance(base_of(found), Poisson)
+    top = np.minimum(60.0, 5.3 - np.asarray(log_r))  # no rate above e^5.3
+    expected = np.asarray(log_r) + top - np.logaddexp(0, top - log_gain)
+    assert_allclose(base_of(found).log_rate, expected, rtol=1e-5, atol=1e-5)
+    assert_allclose(traces.model["z"]["fn"].mean, np.broadcast_to(np.exp(log_r), (4, 3)), rtol=1e-5)
+    loud = dict(params, encoder=Linear(params["encoder"].weight, jnp.full(3, 1e4)))
+    assert (base_of(sites("poisson", params=loud).guide["z"]["fn"]).log_rate <= 5.3001).all()
+
+
+def test_a_unit_silenced_beyond_float32_stays_finite():
+    params = weights(1) | {"log_prior_rate": jnp.array([-200.0, -80.0, 0.0]), "log_largest_gain": jnp.full(3, 3.0)}
+    traces = sites("poisson", params=params)
+    nats = unit_kl(traces.guide["z"]["fn"], traces.model["z"]["fn"])
+    assert np.isfinite(nats).all()
+    assert np.isfinite(base_of(traces.guide["z"]["fn"]).log_rate).all()
+
+
+def test_fixed_prior_rate_is_the_middle_of_the_range():
+    traces = sites("poisson", Variation(prior="fixed", log_rate_start=(-3.0, -1.0)))
+    assert_allclose(traces.model["z"]["fn"].mean, np.full((4, 3), np.exp(-2.0)), rtol=1e-5)
+    assert "log_prior_rate" not in traces.model
+
+
+def test_learned_prior_rates_start_within_their_range_and_differ():
+    traces = sites("poisson", Variation(log_rate_start=(-3.0, -1.0)))
+    start = np.asarray(traces.model["log_prior_rate"]["value"])
+    assert ((start > -3) & (start < -1)).all()
+    assert len(np.unique(start)) == 3
+    assert_array_equal(start, traces.guide["log_prior_rate"]["value"])
+
+
+@pytest.mark.parametrize("name", ["gaussian", "rectified-gaussian"])
+def test_normal_posteriors_are_as_published(name):
+    """μ the first head, log σ = 5.3·tanh(second head/5.3)."""
+    params = weights(2)
+    traces = sites(name, params=params)
+    out = X @ np.asarray(params["encoder"].weight) + np.asarray(params["encoder"].bias)
+    found = base_of(traces.guide["z"]["fn"])
+    assert_allclose(found.loc, out[:, :3], rtol=1e-5, atol=1e-6)
+    assert_allclose(found.scale, np.exp(5.3 * np.tanh(out[:, 3:] / 5.3)), rtol=1e-5)
+    prior = base_of(traces.model["z"]["fn"])
+    assert_array_equal(prior.loc, np.zeros(3))
+    assert_array_equal(prior.scale, np.ones(3))
+    assert "prior_loc" in traces.model
+    assert "prior_loc" not in traces.guide
+
+
+@pytest.mark.parametrize("pays", ["code", "latent"])
+def test_the_rectified_program_pays_as_asked(pays):
+    traces = sites("rectified-gaussian", Variation(pays=pays))
+    for each in traces:
+        assert isinstance(base_of(each["z"]["fn"]), RectifiedNormal)
+        assert base_of(each["z"]["fn"]).pays == pays
+
+
+def test_prior_prediction_is_unconditioning_the_model():
+    """x = zΦ + noise of variance ½ with z from the prior: variance of a pixel Σ r_k Φ_kp² + ½, within 10%."""
+    program = built_in("poisson", Variation(prior="fixed", log_rate_start=(0.0, 0.0)))
+    params = weights(1)
+    free = seed(substitute(uncondition(program.model), data=params), random.key(0))
+    x = jax.jit(lambda x: trace(free).get_trace(x, NETS)["x"]["value"])(jnp.zeros((5000, 5)))
+    expected = np.square(np.asarray(params["decoder"].weight)).sum(0) + 0.5
+    assert_allclose(np.var(x, axis=0), expected, rtol=0.1)
+
+
+def test_a_program_is_made_once_for_the_same_wishes():
+    for name in BUILT_IN:
+        assert built_in(name) is built_in(name, Variation())
+    assert built_in("poisson", Variation(prior="fixed")) is not built_in("poisson")
