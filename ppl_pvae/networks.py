@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpyro
 import numpyro.distributions as dist
 from jax import random
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Num
 
 from ppl_pvae.distributions import SquaredError
 
@@ -27,10 +27,11 @@ def soft_clamp(x: Float[Array, "..."], upper: float | Float[Array, "..."]) -> Fl
 
 @soft_clamp.defjvp
 def _soft_clamp_jvp(primals, tangents):
-    # Slope s = 1/(1 + e^(x − c)) in x, 1 − s in c
+    # Slope s = 1/(1 + e^(x − c)) = e^(value − x) in x, 1 − s in c
     x, upper = primals
-    slope = jax.nn.sigmoid(upper - x)
-    return soft_clamp(x, upper), slope * tangents[0] + (1 - slope) * tangents[1]
+    value = soft_clamp(x, upper)
+    slope = jnp.exp(value - x)
+    return value, slope * tangents[0] + (1 - slope) * tangents[1]
 
 
 class Size(NamedTuple):
@@ -48,7 +49,7 @@ class Linear(eqx.Module):
     weight: Float[Array, "input output"]
     bias: Float[Array, " output"] | None
 
-    def __call__(self, x: Float[Array, "image input"]) -> Float[Array, "image output"]:
+    def __call__(self, x: Num[Array, "image input"]) -> Float[Array, "image output"]:
         out = x @ self.weight
         return out if self.bias is None else out + self.bias
 
@@ -98,7 +99,7 @@ class Nets:
         out = _apply("encoder", partial(ENCODERS[self.encoder], size), x)
         return out if heads == 1 else tuple(jnp.split(out, heads, axis=-1))
 
-    def decode(self, z: Float[Array, "image unit"]) -> Float[Array, "image pixel"]:
+    def decode(self, z: Num[Array, "image unit"]) -> Float[Array, "image pixel"]:
         """Reconstruction of each image from its code."""
         size = Size(self.units, self.pixels, False, self.weight_scale)
         return _apply("decoder", partial(DECODERS[self.decoder], size), z)

@@ -25,6 +25,7 @@ __all__ = ["why_not_exact"]
 TOLERANCE = 1e-4  # a linear decoder gives about 2e-7, one with a ReLU inside about 0.4
 TINY = 1e-30
 SMALL, LARGE = (0.1, 1.0), (10.0, 300.0)  # magnitudes of codes: between them a decoder could saturate
+SPARSE = 16  # codes at which slopes are compared
 MOVED = 0.1  # standard deviation of what is added to unconstrained parameters
 SIGNLESS = (constraints.nonnegative, constraints.positive, constraints.nonnegative_integer)
 
@@ -33,7 +34,7 @@ class _Measured(NamedTuple):
     """How far a program is from what the exact expectation assumes; every number 0 where it holds."""
 
     bend: Array  # of f(a + b) − f(a) − f(b) + f(0) and f(b) − f(0) − J(a) b, relative
-    turn: Array  # of the slope J b between two codes, relative
+    turn: Array  # of the slope J b between many codes, relative
     gain: Array  # of that slope between two images, relative
     scale: Array  # of the likelihood's scale between two codes, relative
     noise: Array  # of the likelihood's scale between two images, relative
@@ -51,7 +52,8 @@ class _AnyCode:
 
     def draw(self, key, q, temperature):
         shape = q.batch_shape + q.event_shape
-        size = np.random.default_rng(0).uniform(*self.range, shape)
+        # Drawn anew for each range: along one ray of codes a rectifier is linear too.
+        size = np.exp(np.random.default_rng(int(self.range[1])).uniform(*np.log(self.range), shape))
         # Signs alternate, and are opposite in two codes: every unit is seen on both sides of zero.
         signs = 1 if base_of(q).support in SIGNLESS else (-1) ** np.arange(size.size).reshape(shape) * self.side
         return jnp.asarray(size * signs, jnp.float32)
@@ -61,7 +63,7 @@ def why_not_exact(key: jax.Array, params, model, guide, *args, plate: str = "ima
     """The reason why the expectation has no closed form for this program, or None where it has one.
 
     Asked: Gaussian likelihoods whose scale depends on neither code nor image; reconstructions affine in the codes, by
-    their values at two codes, the sum of the two and none, and by their slopes at two codes and two images; for every
+    their values at two codes, the sum of the two and none, and by their slopes at many codes and two images; for every
     local site a closed-form KL and independent units; and no latent site that depends on a local one.
     """
     x, *rest = args
@@ -83,7 +85,8 @@ def why_not_exact(key: jax.Array, params, model, guide, *args, plate: str = "ima
         coupling = {f"{name!r} in the {room}": c for name in latents for room, c in _coupling(name, one, two)}
         first, last = (one_image(one, params, model, (x, *rest), kwargs, plate, image) for image in (0, len(x) - 1))
         a, b = ({n: traces.guide[n]["value"][:1] for n in local} for traces in (one, two))
-        return _Measured(*_affinity(first, last, a, b), coupling)
+        sparse = {n: _sparse_codes(one.guide[n]["fn"], a[n].shape) for n in local}
+        return _Measured(*_affinity(first, last, a, b, sparse), coupling)
 
     try:
         measured = measure(key, _moved(params, _constraints(run, key, params, x[:2])), x[:2])
@@ -134,17 +137,26 @@ def _unfit_sites(traces, local):
             yield f"the units of site {name!r} are not independent: its posterior is {type(base_of(q)).__name__}"
 
 
-def _affinity(first, last, a, b):
+def _sparse_codes(q, shape):
+    """Many codes of one image, half of their units all but silent: where a rectifier stands depends on who is active."""
+    rng = np.random.default_rng(0)
+    size = np.exp(rng.uniform(*np.log((SMALL[0], LARGE[1])), (SPARSE, *shape)))
+    signs = 1 if base_of(q).support in SIGNLESS else rng.choice([-1, 1], size.shape)
+    return jnp.asarray(size * signs * rng.choice([1e-4, 1], size.shape), jnp.float32)
+
+
+def _affinity(first, last, a, b, sparse):
     def along(reconstruct, codes):
         return jax.jvp(reconstruct, (codes,), (b,))
 
-    (one, slope), (two, turned), (elsewhere, gained) = along(first, a), along(first, b), along(last, a)
+    (one, slope), (two, _), (elsewhere, gained) = along(first, a), along(first, b), along(last, a)
+    turned = jax.vmap(lambda codes: along(first, codes)[1].loc)(sparse)
     both, none = first(jax.tree.map(jnp.add, a, b)), first(jax.tree.map(jnp.zeros_like, a))
     bend = jax.tree.map(lambda ab, a, b, zero: ab - a - b + zero, both.loc, one.loc, two.loc, none.loc)
     miss = jax.tree.map(lambda b, zero, slope: b - zero - slope, two.loc, none.loc, slope.loc)
     return (
         jnp.maximum(_largest(bend), _largest(miss)) / (_largest(both.loc) + TINY),
-        _change(slope.loc, turned.loc),
+        _change(slope.loc, turned),
         _change(slope.loc, gained.loc),
         _change(one.scale, two.scale),
         _change(one.scale, elsewhere.scale),

@@ -68,6 +68,13 @@ def test_a_decoder_that_is_not_affine_is_told(decoder, program, weights, x):
     assert probe(*built, x) == "the decoder is not affine"
 
 
+def test_a_rectified_reconstruction_of_counts_is_told(program, x):
+    """Along one ray of positive codes it is linear."""
+    wide = np.float32(np.random.default_rng(5).normal(size=(UNITS, 30))) @ np.eye(30, PIXELS, dtype=np.float32)
+    built = program(some_poisson, one_poisson, lambda z, x: (jax.nn.relu(z @ wide), 0.7))
+    assert probe(*built, x) == "the decoder is not affine"
+
+
 def test_a_ceiling_above_counts_is_told_too(program, weights, x):
     built = program(some_poisson, one_poisson, lambda z, x: (jnp.minimum(z, 5.0) @ weights, 0.7))
     assert probe(*built, x) == "the decoder is not affine"

@@ -1,0 +1,203 @@
+"""Training from Python: what a run holds, that it reopens, and that what was planted is found."""
+
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+import pytest
+from jax import random
+from numpy.testing import assert_allclose, assert_array_equal
+from numpyro.infer import Predictive
+from scipy.optimize import linear_sum_assignment
+
+import ppl_pvae
+from ppl_pvae.distributions import Poisson
+from ppl_pvae.errors import UserError
+from ppl_pvae.inference.checkpoint import flatten
+
+SETTINGS = {"units": 8, "batch_size": 200, "steps": 1500, "learning_rate": 0.02, "evaluate_every": 500}
+
+
+@pytest.fixture(scope="module")
+def run(planted, tmp_path_factory):
+    """A P-VAE of 8 units trained on 6 planted ones, in a directory."""
+    return ppl_pvae.train("poisson", planted.images, out=tmp_path_factory.mktemp("run") / "first", **SETTINGS)
+
+
+def tied_rate(nets):
+    return jnp.exp(numpyro.param("log_rate", jnp.asarray(-1.0))) * jnp.ones(nets.units)
+
+
+def own_model(x, nets):
+    """A prior of one's own, written in place."""
+    r = tied_rate(nets)
+    with numpyro.plate("image", len(x)):
+        z = numpyro.sample("z", Poisson(r).to_event(1))
+        numpyro.sample("x", nets.observe(nets.decode(z)), obs=x)
+
+
+def own_guide(x, nets):
+    r = tied_rate(nets)
+    with numpyro.plate("image", len(x)):
+        numpyro.sample("z", Poisson(log_rate=jnp.minimum(jnp.log(r) + nets.encode(x), 5.0)).to_event(1))
+
+
+@pytest.fixture(scope="module")
+def own_run(planted, tmp_path_factory):
+    settings = SETTINGS | {"steps": 40, "evaluate_every": 20}
+    folder = tmp_path_factory.mktemp("own") / "run"
+    return ppl_pvae.train((own_model, own_guide), planted.images, out=folder, **settings)
+
+
+def rates_of(run, split="posterior"):
+    return np.asarray(run.tree[split]["rate"], np.float64)
+
+
+# --- what it finds ---
+
+
+def test_a_planted_dictionary_is_found(run, planted):
+    """Every planted element has a decoder row of its own at cosine above 0.97."""
+    found = flatten(run.params)["decoder.weight"]
+    found = found / np.linalg.norm(found, axis=1, keepdims=True)
+    true = planted.dictionary / np.linalg.norm(planted.dictionary, axis=1, keepdims=True)
+    cosine = true @ found.T
+    assert cosine[linear_sum_assignment(-cosine)].min() > 0.97
+
+
+def test_at_convergence_prior_rates_are_mean_rates(run, planted):
+    """r_k = E λ_k over training images where λ and r move apart: log-ratio below 0.1 for every unit in use."""
+    r = np.exp(np.asarray(run.params["log_prior_rate"], np.float64))
+    mean = np.asarray(run.encode(planted.images), np.float64).mean(0)
+    used = mean > 0.02
+    assert used.sum() >= 6
+    assert np.abs(np.log(r / mean))[used].max() < 0.1
+
+
+def test_the_free_energy_lies_between_what_was_planted_and_silence(run, planted):
+    """No code beats the truth by more than noise: F ≥ D/2 − 1 of pure noise; and a code pays for itself."""
+    assert planted.images[0].size / 2 - 1 < run.summary["free_energy"] < 0.5 * run.summary["silent_free_energy"]
+    assert run.summary["negative_elbo"] == pytest.approx(
+        run.summary["distortion"] + run.summary["coding_rate"] + 18 * np.log(np.pi), rel=1e-5
+    )
+
+
+# --- what a run is ---
+
+
+def test_a_run_is_plain_numpyro(run, planted):
+    """Guide and model take `Predictive` as they stand; the mean of 200 draws is the rate, within 5 standard errors."""
+    x = jnp.asarray(planted.images[:20].reshape(20, -1))
+    z = Predictive(run.guide, params=run.params, num_samples=200)(random.key(0), x)["z"]
+    assert z.shape == (200, 20, 8)
+    rate = np.asarray(run.encode(x))
+    error = np.sqrt(np.maximum(rate, 1e-3) / 200)
+    assert (np.abs(np.asarray(z).mean(0) - rate) < 5 * error).all()
+    prior = Predictive(numpyro.handlers.uncondition(run.model), params=run.params, num_samples=2)(random.key(1), x)
+    assert prior["x"].shape == (2, 20, 36)
+
+
+def test_encode_is_the_formula_of_the_guide(run, planted):
+    """Rates of images of either shape, labelled; the guide's log-rate by hand, relative 1e-4."""
+    rates = run.encode(planted.images[:7])
+    assert rates.dims == ("image", "unit")
+    assert_array_equal(rates, run.encode(planted.images[:7].reshape(7, 36)))
+    params = flatten(run.params)
+    log_r = params["log_prior_rate"]
+    log_gain = planted.images[:7].reshape(7, 36) @ params["encoder.weight"] + params["encoder.bias"]
+    top = np.minimum(params["log_largest_gain"], 5.3 - log_r)
+    expected = np.exp(log_r + np.float64(top) - np.logaddexp(0, top - log_gain))
+    assert_allclose(rates, expected, rtol=1e-4, atol=1e-7)
+
+
+def test_encode_refuses_other_images(run):
+    with pytest.raises(UserError, match=r"expected images of shape \(image, 36\), got \(3, 35\)"):
+        run.encode(np.zeros((3, 35)))
+
+
+def test_a_run_reopens_as_it_was(run):
+    again = ppl_pvae.open_run(run.path)
+    for name, value in flatten(run.params).items():
+        assert_array_equal(flatten(again.params)[name], value)
+    assert again.summary == json.loads(json.dumps(dict(run.summary)))
+    assert list(again.history) == list(run.history)
+    assert again.settings == run.settings
+    assert_allclose(rates_of(again), rates_of(run), rtol=1e-6)
+    x = np.zeros((2, 36), np.float32)
+    assert_array_equal(again.encode(x), run.encode(x))
+
+
+def test_history_and_summary_agree(run):
+    last = [line for line in run.history if line.get("split") == "train"][-1]
+    assert last["step"] == 1500
+    assert last["beta_now"] == 1.0
+    # 10,000 training images are judged and 4,000 measured on the way; here both are all of them, at one draw each
+    assert last["free_energy"] == pytest.approx(run.summary["train_free_energy"], rel=1e-4)
+    assert_allclose(rates_of(run).mean(), run.summary["firing_rate"], rtol=1e-4)
+    assert "convergence" in run.table()
+
+
+# --- programs of one's own ---
+
+
+def test_a_program_of_ones_own_trains_and_reopens(own_run):
+    assert own_run.summary["estimator"] == "exact"
+    assert own_run.params["log_rate"].shape == ()
+    again = ppl_pvae.open_run(own_run.path, (own_model, own_guide))
+    assert_array_equal(again.params["log_rate"], own_run.params["log_rate"])
+    with pytest.raises(UserError, match="functions of your own"):
+        ppl_pvae.open_run(own_run.path)
+
+
+def test_the_text_of_a_program_is_kept(own_run):
+    assert "def own_model(x, nets):" in (own_run.path / "config.toml").read_text()
+
+
+def test_a_program_that_cannot_be_trained_leaves_nothing_behind(planted, tmp_path):
+    def guide(x, nets):
+        with numpyro.plate("image", len(x)):
+            numpyro.sample("z", dist.NegativeBinomial2(jnp.exp(nets.encode(x)), 1.0).to_event(1))
+
+    for refused in ((own_model, guide), (own_model, lambda x, nets: None)):
+        with pytest.raises(UserError, match="program 'own': site 'z'"):
+            ppl_pvae.train(refused, planted.images, out=tmp_path / "run", **SETTINGS)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_estimator_that_does_not_hold_is_refused(planted):
+    def bent(x, nets):
+        with numpyro.plate("image", len(x)):
+            z = numpyro.sample("z", Poisson(jnp.ones(nets.units)).to_event(1))
+            numpyro.sample("x", nets.observe(jax.nn.relu(nets.decode(z))), obs=x)
+
+    with pytest.raises(UserError, match=r"'exact' does not hold .* the decoder is not affine; use arrival-time"):
+        ppl_pvae.train((bent, own_guide), planted.images, estimator="exact", **SETTINGS)
+
+
+def hierarchy(x, nets):
+    """Two local sites, one of them a scalar, and a latent of the whole data set."""
+    offset = numpyro.sample("offset", dist.Normal(0.0, 1.0).expand([nets.pixels]).to_event(1))
+    with numpyro.plate("image", len(x)):
+        level = numpyro.sample("level", dist.Normal(0.0, 1.0))
+        z = numpyro.sample("z", Poisson(jnp.ones(nets.units)).to_event(1))
+        numpyro.sample("x", nets.observe(offset + level[:, None] + nets.decode(z)), obs=x)
+
+
+def guide_of_hierarchy(x, nets):
+    numpyro.sample("offset", dist.Normal(numpyro.param("loc", jnp.zeros(nets.pixels)), 0.1).to_event(1))
+    with numpyro.plate("image", len(x)):
+        numpyro.sample("level", dist.Normal(x.mean(1), 0.2))
+        numpyro.sample("z", Poisson(log_rate=jnp.minimum(nets.encode(x), 3.0)).to_event(1))
+
+
+def test_global_and_several_local_sites_go_all_the_way(planted):
+    """Units of all local sites side by side, by name; the global KL is in the bill."""
+    run = ppl_pvae.train((hierarchy, guide_of_hierarchy), planted.images, **SETTINGS | {"steps": 40})
+    assert run.encode(planted.images[:3]).shape == (3, 1 + 8)
+    assert_allclose(run.encode(planted.images[:3])[:, 0], planted.images[:3].reshape(3, -1).mean(1), atol=1e-5)
+    assert np.isfinite([run.summary[key] for key in ("free_energy", "negative_elbo", "coding_rate")]).all()
+    bill = run.summary["distortion"] + run.summary["coding_rate"]
+    assert run.summary["free_energy"] > bill  # and KL(offset)/N on top
