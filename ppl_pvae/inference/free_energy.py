@@ -137,8 +137,10 @@ class FreeEnergy(ELBO):
         def one(key):
             parts = self.parts(key, param_map, model, guide, *args, temperature=temperature, **kwargs)
             count = parts.distortion.shape[0] if images is None else images
-            # Without a price activity may be infinite or undefined, as the mean of a heavy-tailed code is.
-            priced = price * jnp.where(price > 0, parts.activity, 0.0)
+            # Without a price activity may be infinite or undefined, as the mean of a heavy-tailed code is; where it is
+            # known to be free, it costs no pass over the code either.
+            free = isinstance(price, int | float) and price == 0
+            priced = 0.0 if free else price * jnp.where(price > 0, parts.activity, 0.0)
             per_image = parts.distortion + beta * parts.coding_rate + priced
             return jnp.mean(per_image) + sum(parts.global_kl.values()) / count
 

@@ -95,7 +95,7 @@ def _compile(
             nets,
             beta=schedule["beta"],
             temperature=schedule["temperature"],
-            spike_price=spike_price,
+            spike_price=0.0 if spike_price is None else spike_price,
             images=x.shape[0],
         )
 
@@ -175,7 +175,7 @@ class Trainer:
                 "temperature": self.recipe.temperature_at(steps),
                 "learning_rate": self.recipe.learning_rate_at(steps),
             }
-            price = np.float32(self.recipe.spike_price)
+            price = np.float32(self.recipe.spike_price) if self.recipe.spike_price else None
             self.state, total = self._compiled.advance(self.state, self.x, indices, schedules, price, count)
             self.step += count
             self.loss = float(total) / count
