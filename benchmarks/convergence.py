@@ -51,11 +51,11 @@ def cells() -> Iterator[dict[str, Any]]:
     for start in (-5.0, -1.0):
         at = {"log_rate_from": start, "log_rate_to": start}
         yield from ({"part": "start", "units": 64, "beta": 1.0, "seed": s, "steps": 8000, **at} for s in range(3))
-    yield from programs(64, (0.1, 0.4, 1.0, 4.0), 3000)
+    yield from programs(64, (1.0, 4.0, 0.1, 0.4), 3000)
     small = {"part": "small-beta", "units": 256, "beta": 0.01}
     yield from ({**small, "seed": seed, "steps": 4000} for seed in range(3))
     yield {**small, "seed": 0, "steps": 32_000}
-    yield from programs(512, (1.0, 4.0, 0.4, 0.1), 1000)
+    yield from programs(512, (1.0, 4.0, 0.4, 0.1), 800)
     yield from ({"part": "grid-2048", "units": 2048, "beta": beta, "steps": 1500} for beta in (4.0, 1.0, 0.4, 0.01))
 
 
