@@ -138,7 +138,7 @@ def _unfit_sites(traces, local):
 
 
 def _sparse_codes(q, shape):
-    """Many codes of one image, half their units all but silent: where a rectifier stands depends on who is active."""
+    """Many codes of one image, half their units all but silent: where a rectifier stands depends on who fires."""
     rng = np.random.default_rng(0)
     size = np.exp(rng.uniform(*np.log((SMALL[0], LARGE[1])), (SPARSE, *shape)))
     signs = 1 if base_of(q).support in SIGNLESS else rng.choice([-1, 1], size.shape)

@@ -415,16 +415,9 @@ def test_weights_below_zero_are_refused(weight):
 # --- gradients ---
 
 
-def test_by_default_a_gradient_passes_through_counts(linear, x):
-    """The default estimator relaxes Poisson counts: the distortion's gradient in the log-rates is not zero."""
-
-    def distortion(offset):
-        guide = linear._replace(offset=offset).guide
-        return jnp.sum(
-            FreeEnergy().parts(random.key(0), {}, linear.model, guide, jnp.tile(x, (50, 1)), None).distortion
-        )
-
-    assert (np.abs(jax.jit(jax.grad(distortion))(jnp.asarray(linear.offset))) > 0).all()
+def test_by_default_counts_are_relaxed():
+    """Hard counts would pass no gradient, and nobody would know."""
+    assert FreeEnergy().estimator == ArrivalTime()
 
 
 @pytest.mark.parametrize("estimator", [Exact(), ArrivalTime()])
