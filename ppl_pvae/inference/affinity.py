@@ -5,6 +5,7 @@ magnitudes and, where the support has them, both signs (a rectifier is linear in
 their start (a weight that starts at zero hides what it multiplies); two images (a gain that depends on the image).
 """
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -53,7 +54,8 @@ class _AnyCode:
     def draw(self, key, q, temperature):
         shape = q.batch_shape + q.event_shape
         # Drawn anew for each range: along one ray of codes a rectifier is linear too.
-        size = np.exp(np.random.default_rng(int(self.range[1])).uniform(*np.log(self.range), shape))
+        low, high = (math.log(edge) for edge in self.range)
+        size = np.exp(np.random.default_rng(int(self.range[1])).uniform(low, high, shape))
         # Signs alternate, and are opposite in two codes: every unit is seen on both sides of zero.
         signs = 1 if base_of(q).support in SIGNLESS else (-1) ** np.arange(size.size).reshape(shape) * self.side
         return jnp.asarray(size * signs, jnp.float32)
@@ -140,7 +142,7 @@ def _unfit_sites(traces, local):
 def _sparse_codes(q, shape):
     """Many codes of one image, half their units all but silent: where a rectifier stands depends on who fires."""
     rng = np.random.default_rng(0)
-    size = np.exp(rng.uniform(*np.log((SMALL[0], LARGE[1])), (SPARSE, *shape)))
+    size = np.exp(rng.uniform(math.log(SMALL[0]), math.log(LARGE[1]), (SPARSE, *shape)))
     signs = 1 if base_of(q).support in SIGNLESS else rng.choice([-1, 1], size.shape)
     return jnp.asarray(size * signs * rng.choice([1e-4, 1], size.shape), jnp.float32)
 
