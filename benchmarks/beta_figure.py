@@ -29,6 +29,8 @@ def main() -> None:
             line = sorted(
                 (float(row["beta"]), float(row[name]), row["converged"]) for row in rows if row["units"] == units
             )
+            if not line:
+                continue
             axis.plot([x for x, _, _ in line], [y for _, y, _ in line], color=colour, lw=1.2, label=f"K = {units}")
             for x, y, converged in line:
                 fill = colour if converged == "True" else "white"

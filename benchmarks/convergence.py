@@ -47,7 +47,8 @@ def cells() -> Iterator[dict[str, Any]]:
     yield from ({**one, "seed": seed, "steps": 1500} for seed in range(3))
     yield {**one, "seed": 0, "steps": 12_000}
     for units in (512, 64, 32):
-        yield from ({"part": "grid", "units": units, "beta": beta, "check": True} for beta in (1.0, 4.0, 0.4, 0.01))
+        size = {"part": "grid", "units": units, "steps": 2500, "check": True}
+        yield from ({**size, "beta": beta} for beta in (1.0, 4.0, 0.4, 0.01))
     for start in (-5.0, -1.0):
         at = {"log_rate_from": start, "log_rate_to": start}
         yield from ({"part": "start", "units": 64, "beta": 1.0, "seed": s, "steps": 8000, **at} for s in range(3))
