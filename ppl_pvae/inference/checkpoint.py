@@ -73,9 +73,8 @@ def load_arrays(path: Path) -> dict[str, np.ndarray]:
         If the file is no `.npz` or is damaged.
     """
     try:
-        with zipfile.ZipFile(path):  # np.load would take a lone array too
-            pass
-        with np.load(path, allow_pickle=False) as file:
+        # Opened as an archive as well, because np.load would take a lone array too.
+        with zipfile.ZipFile(path), np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"cannot read {path}: {error}; it is damaged or no .npz file.") from None
