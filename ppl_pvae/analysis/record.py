@@ -52,8 +52,6 @@ class Posterior:
         Linear decoder weights, (unit, pixel); None where the decoder is not linear.
     encoder
         Linear encoder weights, (unit, pixel); None where the encoder is not linear.
-    prior_reconstruction
-        What the decoder makes of draws from the prior; not filled yet.
     is_count
         Whether the code is a number of spikes.
     is_nonnegative
@@ -82,7 +80,6 @@ class Posterior:
     prior_mean: Float[np.ndarray, " unit"] | None
     dictionary: Float[np.ndarray, "unit pixel"] | None
     encoder: Float[np.ndarray, "unit pixel"] | None
-    prior_reconstruction: None
     is_count: bool
     is_nonnegative: bool
     objective: float

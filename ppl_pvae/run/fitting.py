@@ -5,7 +5,7 @@ import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jax import random
@@ -95,11 +95,11 @@ class _Progress:
         self._bar.close()
 
 
-class Fitted:
+class Fitted(NamedTuple):
     """The outcome of a training: parameters by name, and the history of its metrics."""
 
-    def __init__(self, params: Mapping[str, Any], history: list[dict[str, Any]]):
-        self.params, self.history = params, history
+    params: Mapping[str, Any]
+    history: list[dict[str, Any]]
 
 
 def fit_parameters(plan: Plan, folder: Path | None = None, *, resume: bool = False, progress: bool = False) -> Fitted:

@@ -44,7 +44,6 @@ def describe_posterior(plan: Plan, params, split: str = "test") -> Posterior:
         prior_mean=out.prior_mean if code.is_count else None,
         dictionary=linear_dictionary(key_probe, params, *plan.program, plan.nets, x) if exact else None,
         encoder=_encoder_weights(plan, params) if len(code.sites) == 1 else None,
-        prior_reconstruction=None,
         is_count=code.is_count,
         is_nonnegative=code.is_nonnegative,
         objective=_objective(key_objective, plan, params, x, out),

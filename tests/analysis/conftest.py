@@ -93,7 +93,6 @@ def planted_posterior(
         prior_mean=prior if kind == "poisson" else None,
         dictionary=dictionary if linear else None,
         encoder=dictionary / 2 if linear else None,
-        prior_reconstruction=None,
         is_count=kind == "poisson",
         is_nonnegative=kind != "gaussian",
         objective=float(expected.mean() + kl.sum(1).mean()),

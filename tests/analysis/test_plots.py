@@ -47,7 +47,9 @@ def test_every_code_can_be_drawn(make_posterior, case):
     figures += [plots.dictionary(p)] if p.dictionary is not None else []
     figures += [plots.prior(p)] if p.prior_mean is not None else []
     for fig in figures:
-        fig.savefig(io.BytesIO(), format="png", dpi=40)
+        picture = io.BytesIO()
+        fig.savefig(picture, format="png", dpi=40)
+        assert picture.getvalue().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(
