@@ -28,8 +28,8 @@ class Settings:
     """Number of latent units, K."""
     beta: float = 1.0
     """Price of a nat of coding rate."""
-    steps: int = 2000
-    """Training steps."""
+    steps: int | None = None
+    """Training steps. 2000 for 512 units or more, and more for fewer, unless said otherwise."""
     seed: int = 0
     """Seed of the weights, the batches and the draws."""
     batch_size: int = 1000
@@ -70,12 +70,14 @@ class Settings:
     """Share of the steps, the last ones, over which the learning rate falls."""
     decay_shape: str = "linear"
     """How it falls: linear or cosine."""
-    prior_speed: float = 3.0
-    """Learning rate of vectors (prior log-rates, encoder biases), as a multiple of that of matrices."""
+    prior_speed: float | None = None
+    """Learning rate of vectors (prior log-rates, biases), as a multiple of that of matrices. 30 for counts, else 10."""
+    coordinates: str = "spread"
+    """What the optimizer moves: weights in units of the spread of a count, spread, or as they are, plain."""
     clip_norm: float = 500.0
     """Largest norm of the gradient."""
-    anneal: float = 0.0
-    """Share of the steps over which beta rises and the temperature falls; 0 for none."""
+    anneal: float | None = None
+    """Share of the steps over which beta rises and the temperature falls. 0.1 for counts, else 0, which is none."""
     anneal_from: float = 1e-4
     """The beta at which annealing starts."""
     temperature_from: float = 1.0
@@ -96,6 +98,18 @@ class Settings:
     """Steps between two checkpoints."""
 
 
+class _Training(NamedTuple):
+    """Defaults that programs differ in."""
+
+    prior_speed: float
+    anneal: float
+
+
+# A short rise of beta takes all units of a count code past the fork where some stay sparse and others grow dense; a
+# rectified Gaussian that has been dense once never becomes sparse again.
+_OF_COUNT_PROGRAMS, _OF_OTHERS = _Training(30.0, 0.1), _Training(10.0, 0.0)
+
+
 class _Program(NamedTuple):
     """What a built-in program can be told; the default comes first, and what is empty has no meaning for it."""
 
@@ -104,16 +118,17 @@ class _Program(NamedTuple):
     estimator: tuple[str, ...]
     is_count: bool
     is_nonnegative: bool
+    has_rates: bool  # that settings know of: where they start, where they saturate
 
 
 PROGRAMS: Mapping[str, _Program] = {
-    "poisson": _Program(("learned", "fixed"), (), ("auto", "exact", "arrival-time"), True, True),
-    "rectified-gaussian": _Program(("learned", "fixed"), ("latent", "code"), ("auto", "exact"), False, True),
-    "gaussian": _Program(("learned", "fixed"), (), ("auto", "exact"), False, False),
+    "poisson": _Program(("learned", "fixed"), (), ("auto", "exact", "arrival-time"), True, True, True),
+    "rectified-gaussian": _Program(("learned", "fixed"), ("latent", "code"), ("auto", "exact"), False, True, False),
+    "gaussian": _Program(("learned", "fixed"), (), ("auto", "exact"), False, False, False),
 }
 
-# A program of one's own brings its own priors and payments: both flags would go nowhere.
-_OWN_PROGRAM = _Program((), (), ("auto", "exact", "arrival-time"), True, True)
+# A program of one's own brings its own priors, payments and rates: flags for them would go nowhere.
+_OWN_PROGRAM = _Program((), (), ("auto", "exact", "arrival-time"), True, True, False)
 
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "encoder": ("linear",),
@@ -125,6 +140,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "optimizer": ("adam", "adamax"),
     "augment": ("none", "symmetries"),
     "ceiling": ("learned", "fixed"),
+    "coordinates": ("spread", "plain"),
     "decay_shape": ("linear", "cosine"),
 }
 
@@ -178,7 +194,7 @@ _RANGES: Mapping[str, _Range] = {
 
 
 def validate(settings: Settings, *, own_program: bool = False) -> Settings:
-    """The same settings, each of them possible and `prior` and `pays` filled in with what the program does by default.
+    """The same settings, each of them possible, and those left open filled in with what suits program and size.
 
     Parameters
     ----------
@@ -192,7 +208,7 @@ def validate(settings: Settings, *, own_program: bool = False) -> Settings:
     """
     typed = {name: _typed(name, value) for name, value in dataclasses.asdict(settings).items()}
     for name, (holds, expected, remedy) in _RANGES.items():
-        if not holds(typed[name]):
+        if typed[name] is not None and not holds(typed[name]):
             raise UserError(f"{name} must be {expected}, got {typed[name]}; {remedy}.")
     for name, choices in _CHOICES.items():
         if typed[name] is not None and typed[name] not in choices:
@@ -206,8 +222,12 @@ def validate(settings: Settings, *, own_program: bool = False) -> Settings:
     return _fill(Settings(**typed), _OWN_PROGRAM if own_program else PROGRAMS[typed["program"]])
 
 
+_OF_COUNTS = ("temperature", "temperature_from")
+_OF_RATES = ("log_rate_from", "log_rate_to", "largest_log_gain", "ceiling", "coordinates")
+
+
 def _fill(settings: Settings, program: _Program) -> Settings:
-    """Refuse what the program would ignore; give `prior` and `pays` their defaults."""
+    """Refuse what the program would ignore; give what was left open its default."""
     for name in ("prior", "pays"):
         value, choices = getattr(settings, name), getattr(program, name)
         if value is not None and not choices:
@@ -221,12 +241,20 @@ def _fill(settings: Settings, program: _Program) -> Settings:
         raise UserError(
             f"the estimator {settings.estimator!r} is for counts, and {settings.program!r} has none; use auto."
         )
-    for name in ("temperature", "temperature_from", "log_rate_from", "log_rate_to", "largest_log_gain", "ceiling"):
-        if getattr(settings, name) != getattr(Settings, name) and not program.is_count:
-            raise UserError(f"{name} is about counts, and {settings.program!r} has none; leave it out.")
+    meaningless = (() if program.is_count else _OF_COUNTS) + (() if program.has_rates else _OF_RATES)
+    for name in meaningless:
+        if getattr(settings, name) != getattr(Settings, name):
+            raise UserError(f"{name} means nothing to the program {settings.program!r}; leave it out.")
     if settings.spike_price and not program.is_nonnegative:
         raise UserError(f"spike_price needs a code that is never negative, and {settings.program!r} is; use 0.")
-    return settings
+    defaults = (_OF_COUNT_PROGRAMS if program.is_count else _OF_OTHERS)._asdict() | {"steps": _steps(settings.units)}
+    opened = {name: value for name, value in defaults.items() if getattr(settings, name) is None}
+    return dataclasses.replace(settings, **opened)
+
+
+def _steps(units: int) -> int:
+    """Training steps that arrive: small codes spike often, which takes longer to settle, at less time a step."""
+    return 100 * round(min(80.0, max(20.0, 20 * math.sqrt(512 / units))))
 
 
 _TYPES = {name: (get_args(hint) or (hint,))[0] for name, hint in get_type_hints(Settings).items()}

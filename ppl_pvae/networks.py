@@ -15,7 +15,18 @@ from jaxtyping import Array, Float, Num
 
 from ppl_pvae.distributions import SquaredError
 
-__all__ = ["DECODERS", "ENCODERS", "LIKELIHOODS", "Linear", "Nets", "Size", "linear", "soft_clamp"]
+__all__ = [
+    "DECODERS",
+    "ENCODERS",
+    "LIKELIHOODS",
+    "Linear",
+    "Nets",
+    "Size",
+    "linear",
+    "scaled_inputs",
+    "scaled_outputs",
+    "soft_clamp",
+]
 
 
 @jax.custom_jvp
@@ -58,6 +69,16 @@ def linear(size: Size, key: jax.Array) -> Linear:
     """Weights from N(0, weight_scale²), biases from zero."""
     weight = size.weight_scale * random.normal(key, (size.inputs, size.outputs))
     return Linear(weight, jnp.zeros(size.outputs) if size.bias else None)
+
+
+def scaled_inputs(network: Linear, factor: Float[Array, " input"]) -> Linear:
+    """The network in front of which each input is multiplied by a factor."""
+    return eqx.tree_at(lambda net: net.weight, network, network.weight * factor[:, None])
+
+
+def scaled_outputs(network: Linear, factor: Float[Array, " output"]) -> Linear:
+    """The network behind which each output, bias included, is multiplied by a factor."""
+    return jax.tree.map(lambda leaf: leaf * factor, network)
 
 
 ENCODERS: Mapping[str, Callable[[Size, jax.Array], eqx.Module]] = {"linear": linear}

@@ -60,7 +60,8 @@ def test_an_impossible_setting_is_named_with_what_it_must_be(name, value):
 
 
 def test_every_number_has_a_range():
-    numbers = {field.name for field in dataclasses.fields(Settings) if field.type in (int, float)}
+    of_numbers = (int, float, int | None, float | None)
+    numbers = {field.name for field in dataclasses.fields(Settings) if field.type in of_numbers}
     assert numbers == {name for name, _ in IMPOSSIBLE}
 
 
@@ -75,6 +76,7 @@ def test_every_number_has_a_range():
         ("estimator", "arrival_time", "arrival-time"),
         ("optimizer", "adamx", "adamax"),
         ("ceiling", "fixd", "fixed"),
+        ("coordinates", "plane", "plain"),
         ("augment", "symetries", "symmetries"),
         ("decay_shape", "line", "linear"),
     ],
@@ -91,7 +93,11 @@ def test_an_unknown_name_is_answered_with_the_nearest(name, value, near):
         ({"program": "gaussian", "pays": "latent"}, "pays means nothing"),
         ({"program": "gaussian", "spike_price": 0.1}, "spike_price needs a code that is never negative"),
         ({"program": "gaussian", "estimator": "arrival-time"}, "is for counts"),
-        ({"program": "rectified-gaussian", "temperature": 0.1}, "temperature is about counts"),
+        ({"program": "rectified-gaussian", "temperature": 0.1}, "temperature means nothing"),
+        (
+            {"program": "rectified-gaussian", "coordinates": "plain"},
+            "coordinates means nothing",
+        ),
         ({"log_rate_from": 0.0, "log_rate_to": -1.0}, "log_rate_from must be <= log_rate_to"),
     ],
 )
@@ -107,11 +113,24 @@ def test_what_was_left_open_becomes_the_default_of_the_program():
     assert validate(rectified) == rectified
 
 
+def test_small_codes_take_more_steps_and_programs_differ_in_speed_and_annealing():
+    """2000·√(512/K) within 2,000 and 8,000, in hundreds; what is said stands."""
+    steps = {units: validate(Settings(units=units)).steps for units in (1, 32, 64, 256, 512, 2048)}
+    assert steps == {1: 8000, 32: 8000, 64: 5700, 256: 2800, 512: 2000, 2048: 2000}
+    poisson, gaussian = (validate(Settings(program=name)) for name in ("poisson", "gaussian"))
+    assert (poisson.prior_speed, poisson.anneal) == (30.0, 0.1)
+    assert (gaussian.prior_speed, gaussian.anneal) == (10.0, 0.0)
+    said = validate(Settings(program="gaussian", steps=7, prior_speed=3.0, anneal=0.5))
+    assert (said.steps, said.prior_speed, said.anneal) == (7, 3.0, 0.5)
+
+
 def test_a_program_of_ones_own_has_any_label_and_its_own_prior():
     own = validate(Settings(program="two ponds", spike_price=0.1), own_program=True)
     assert (own.program, own.prior, own.pays) == ("two ponds", None, None)
     with pytest.raises(UserError, match="prior means nothing to the program 'two ponds'"):
         validate(Settings(program="two ponds", prior="fixed"), own_program=True)
+    with pytest.raises(UserError, match="log_rate_from means nothing to the program"):
+        validate(Settings(program="two ponds", log_rate_from=-5.0), own_program=True)
 
 
 def test_whole_numbers_do_for_numbers_and_nothing_else_is_converted():
@@ -129,7 +148,8 @@ def test_settings_survive_toml(tmp_path):
     path.write_text(to_toml(settings, {"versions": {"jax": "1"}, "program": "def model(x):\n    pass\n"}))
     assert read_recipe(path) == settings
     assert "\n    pass\n" in path.read_text()
-    assert to_toml(Settings()).count("\n") == len(dataclasses.fields(Settings)) - 2  # prior and pays are left open
+    left_open = [field for field in dataclasses.fields(Settings) if field.default is None]
+    assert to_toml(Settings()).count("\n") == len(dataclasses.fields(Settings)) - len(left_open)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Fitting: the free energy, the estimators of its gradient, schedules, the training loop, checkpoints, read-out."""
 
 from ppl_pvae.inference.affinity import why_not_exact
+from ppl_pvae.inference.coordinates import Coordinates
 from ppl_pvae.inference.divergence import divergence_method
 from ppl_pvae.inference.estimators import ESTIMATORS, ArrivalTime, Estimator, Exact, Hard
 from ppl_pvae.inference.free_energy import FreeEnergy, Parts, Traces, run_program
@@ -9,6 +10,7 @@ from ppl_pvae.inference.training import Recipe, Trainer
 __all__ = [
     "ESTIMATORS",
     "ArrivalTime",
+    "Coordinates",
     "Estimator",
     "Exact",
     "FreeEnergy",

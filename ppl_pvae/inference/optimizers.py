@@ -9,6 +9,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
+from ppl_pvae.inference.coordinates import Coordinates, in_coordinates
+
 __all__ = ["OPTIMIZERS", "RateState", "build_optimizer", "with_learning_rate"]
 
 OPTIMIZERS: Mapping[str, Callable[[], optax.GradientTransformation]] = {
@@ -24,7 +26,9 @@ class RateState(NamedTuple):
     learning_rate: Float[Array, ""]
 
 
-def build_optimizer(name: str, *, prior_speed: float, clip_norm: float) -> optax.GradientTransformation:
+def build_optimizer(
+    name: str, *, prior_speed: float, clip_norm: float, coordinates: Coordinates | None = None
+) -> optax.GradientTransformation:
     """An optimizer for a dictionary of parameters by name.
 
     Parameters
@@ -36,9 +40,12 @@ def build_optimizer(name: str, *, prior_speed: float, clip_norm: float) -> optax
         log-rates move over many orders of magnitude, weights do not.
     clip_norm
         Largest global norm of the gradient; inf for no clipping.
+    coordinates
+        What is moved instead of the parameters; None for these themselves.
     """
     clip = optax.clip_by_global_norm(clip_norm) if clip_norm < float("inf") else optax.identity()
-    return optax.chain(clip, OPTIMIZERS[name](), _scale_by_kind(prior_speed), _scale_by_rate())
+    move = optax.chain(OPTIMIZERS[name](), _scale_by_kind(prior_speed), _scale_by_rate())
+    return optax.chain(clip, in_coordinates(move, coordinates) if coordinates else move)
 
 
 def _scale_by_kind(vector_speed):

@@ -12,6 +12,7 @@ from jax import random
 from numpyro.infer import SVI
 
 from ppl_pvae.inference.augmentation import symmetric_views
+from ppl_pvae.inference.coordinates import Coordinates
 from ppl_pvae.inference.estimators import Estimator
 from ppl_pvae.inference.free_energy import FreeEnergy
 from ppl_pvae.inference.optimizers import build_optimizer, with_learning_rate
@@ -80,10 +81,18 @@ class _Compiled(NamedTuple):
 
 @lru_cache(maxsize=32)
 def _compile(
-    model, guide, nets, estimator: Estimator, optimizer: str, prior_speed: float, clip_norm: float, symmetries
+    model,
+    guide,
+    nets,
+    estimator: Estimator,
+    optimizer: str,
+    prior_speed: float,
+    clip_norm: float,
+    coordinates: Coordinates | None,
+    symmetries,
 ) -> _Compiled:
-    free_energy = FreeEnergy(estimator=estimator)
-    svi = SVI(model, guide, build_optimizer(optimizer, prior_speed=prior_speed, clip_norm=clip_norm), free_energy)
+    mover = build_optimizer(optimizer, prior_speed=prior_speed, clip_norm=clip_norm, coordinates=coordinates)
+    svi = SVI(model, guide, mover, FreeEnergy(estimator=estimator))
 
     def step(state, x, indices, schedule, spike_price):
         count, optim_state = state.optim_state
@@ -141,16 +150,35 @@ class Trainer:
         How to train.
     estimator
         How the expectation over local codes is taken.
+    coordinates
+        What the optimizer moves in place of the parameters; None for these themselves.
     symmetries
         (y, x) of an image whose mirrored and turned views are as good to train on; None to take images as they are.
     """
 
     def __init__(
-        self, model, guide, nets, x, recipe: Recipe, estimator: Estimator, symmetries: tuple[int, int] | None = None
+        self,
+        model,
+        guide,
+        nets,
+        x,
+        recipe: Recipe,
+        estimator: Estimator,
+        *,
+        coordinates: Coordinates | None = None,
+        symmetries: tuple[int, int] | None = None,
     ):
         self.recipe, self.x = recipe, jnp.asarray(x)
         self._compiled = _compile(
-            model, guide, nets, estimator, recipe.optimizer, recipe.prior_speed, recipe.clip_norm, symmetries
+            model,
+            guide,
+            nets,
+            estimator,
+            recipe.optimizer,
+            recipe.prior_speed,
+            recipe.clip_norm,
+            coordinates,
+            symmetries,
         )
         first = self.x[: min(recipe.batch_size, len(x))]
         self.state: Any = self._compiled.init(random.key(recipe.seed), first)

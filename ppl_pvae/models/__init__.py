@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ppl_pvae.models import gaussian, poisson, rectified_gaussian
 
-__all__ = ["BUILT_IN", "Program", "Variation", "built_in"]
+__all__ = ["BUILT_IN", "COORDINATES", "Program", "Variation", "built_in"]
 
 
 class Program(NamedTuple):
@@ -64,6 +64,9 @@ BUILT_IN: Mapping[str, Callable[[Variation], Program]] = {
     "rectified-gaussian": _rectified_gaussian,
     "gaussian": _gaussian,
 }
+
+# Programs that train faster in other coordinates: parameters to coordinates, and back.
+COORDINATES: Mapping[str, tuple[Callable, Callable]] = {"poisson": (poisson.in_spread_units, poisson.from_spread_units)}
 
 
 def built_in(name: str, wanted: Variation = DEFAULT) -> Program:

@@ -17,9 +17,12 @@ def standard_normal(nets: Nets):
 
 
 def learned_normal(nets: Nets):
-    """Prior mean and standard deviation of each unit, learned from 0 and 1."""
-    loc = numpyro.param("prior_loc", jnp.zeros(nets.units))
-    return loc, jnp.exp(numpyro.param("log_prior_scale", jnp.zeros(nets.units)))
+    """Prior mean of each unit, learned from 0, and a standard deviation of 1.
+
+    The deviation is the unit of measurement: z, m, s and σ times any c, and the decoder's weights divided by it, are
+    the same model at the same KL. A learned deviation would change no free energy and leave the activity undefined.
+    """
+    return numpyro.param("prior_loc", jnp.zeros(nets.units)), jnp.ones(nets.units)
 
 
 def posterior_normal(x, nets: Nets):

@@ -5,7 +5,7 @@ import numpyro
 from jax import random
 
 from ppl_pvae.distributions import Poisson
-from ppl_pvae.networks import Nets, soft_clamp
+from ppl_pvae.networks import Nets, scaled_inputs, scaled_outputs, soft_clamp
 
 __all__ = [
     "LARGEST_LOG_GAIN",
@@ -13,7 +13,9 @@ __all__ = [
     "SMALLEST_LOG_RATE",
     "fixed_ceiling",
     "fixed_rate",
+    "from_spread_units",
     "guide",
+    "in_spread_units",
     "learned_ceiling",
     "learned_rate",
     "model",
@@ -64,3 +66,27 @@ def guide(x, nets: Nets, prior_rate=learned_rate, ceiling=learned_ceiling):
     top = jnp.minimum(ceiling(nets), LARGEST_LOG_RATE - log_r)
     with numpyro.plate("image", len(x)):
         numpyro.sample("z", Poisson(log_rate=log_r + soft_clamp(nets.encode(x), top)).to_event(1))
+
+
+def in_spread_units(params):
+    """The parameters with the weights of unit k, in encoder and decoder, taken √(1 + r_k) times: what training moves.
+
+    A unit that spikes often is nearly linear: x̂ gets (λ − r)Φ, λ − r ≈ r·Wx, at the cost of a noise r‖Φ‖² and a KL
+    r(Wx)²/2. All three stay what they are while r grows and W and Φ shrink as 1/√r, so that the rate lies on the floor
+    of a flat valley that runs across the axes of log r, W and Φ. With W√(1 + r) and Φ√(1 + r) held, it runs along the
+    axis of log r. Units that hardly spike are left as they are.
+    """
+    return _times_spread(params, 0.5)
+
+
+def from_spread_units(params):
+    """The inverse of `in_spread_units`."""
+    return _times_spread(params, -0.5)
+
+
+def _times_spread(params, power):
+    if "log_prior_rate" not in params:
+        return params
+    factor = (1 + jnp.exp(params["log_prior_rate"])) ** power
+    encoder, decoder = scaled_outputs(params["encoder"], factor), scaled_inputs(params["decoder"], factor)
+    return params | {"encoder": encoder, "decoder": decoder}

@@ -122,7 +122,7 @@ def _fit(plan: Plan, folder: Path | None, *, resume, check_convergence, progress
 
 def _double(plan: Plan, summary: dict[str, Any], folder: Path | None, *, resume, progress) -> Verdict:
     """Train again over twice the steps, in a directory of its own, and compare on training images."""
-    longer = plan.with_steps(2 * plan.settings.steps)
+    longer = plan.with_steps(2 * plan.recipe.steps)
     inside = folder / "doubled" if folder else None
     if inside:
         inside.mkdir(exist_ok=True)

@@ -37,7 +37,7 @@ def describe_plan(plan: Plan) -> str:
     params = initial_params(key, plan.program, plan.nets, x)
     arrays = flatten(params)
     reason = f" (exact does not hold: {plan.not_exact})" if plan.not_exact else ""
-    seconds = _seconds_per_step(plan)
+    seconds, steps = _seconds_per_step(plan), plan.recipe.steps
     return "\n".join(
         [
             f"program     {settings.program}, {settings.units} units, beta {settings.beta:g}",
@@ -46,9 +46,9 @@ def describe_plan(plan: Plan) -> str:
             *_sites(plan, params, x),
             *(f"parameter   {name}  {'×'.join(map(str, value.shape)) or 'scalar'}" for name, value in arrays.items()),
             f"estimator   {plan.estimator.name}{reason}",
-            f"training    {settings.steps} steps of {min(settings.batch_size, len(data.train))} images, "
+            f"training    {steps} steps of {min(settings.batch_size, len(data.train))} images, "
             f"{settings.optimizer}, {sum(value.size for value in arrays.values()):,} parameters",
-            f"time        about {seconds * settings.steps:.0f} s ({1000 * seconds:.1f} ms a step, measured now)",
+            f"time        about {seconds * steps:.0f} s ({1000 * seconds:.1f} ms a step, measured now)",
         ]
     )
 

@@ -115,18 +115,18 @@ def fit_parameters(plan: Plan, folder: Path | None = None, *, resume: bool = Fal
     if folder and resume and (saved := _newest_checkpoint(folder)):
         trainer.state, trainer.step = restore(trainer.state, saved), int(saved["step"])
         history.resume_at(trainer.step)
-    if trainer.step < plan.settings.steps:
+    settings, steps = plan.settings, trainer.recipe.steps
+    if trainer.step < steps:
         history.add({"event": "start", "step": trainer.step})
-    settings = plan.settings
-    bar = _Progress(progress, trainer.step, settings.steps, settings.program)
+    bar = _Progress(progress, trainer.step, steps, settings.program)
     try:
-        while trainer.step < settings.steps:
-            for step in trainer.advance_to(_next_stop(trainer.step, settings)):
+        while trainer.step < steps:
+            for step in trainer.advance_to(min(steps, _next_stop(trainer.step, settings))):
                 bar.move_to(step)
             _check_finite(trainer)
-            if trainer.step % settings.evaluate_every == 0 or trainer.step == settings.steps:
+            if trainer.step % settings.evaluate_every == 0 or trainer.step == steps:
                 bar.tell(trainer.step, _evaluate(plan, trainer, history))
-            if folder and (trainer.step % settings.checkpoint_every == 0 or trainer.step == settings.steps):
+            if folder and (trainer.step % settings.checkpoint_every == 0 or trainer.step == steps):
                 save_checkpoint(folder, trainer.step, trainer.state)
     finally:
         bar.close()
@@ -149,7 +149,7 @@ def _newest_checkpoint(folder):
 
 def _next_stop(step, settings):
     periods = (settings.evaluate_every, settings.checkpoint_every)
-    return min(settings.steps, *(step - step % period + period for period in periods))
+    return min(step - step % period + period for period in periods)
 
 
 def _check_finite(trainer):

@@ -13,9 +13,18 @@ from numpyro.infer import SVI
 from ppl_pvae.config import Settings
 from ppl_pvae.data import Dataset
 from ppl_pvae.errors import UserError
-from ppl_pvae.inference import ESTIMATORS, Estimator, FreeEnergy, Hard, Recipe, Trainer, why_not_exact
+from ppl_pvae.inference import (
+    ESTIMATORS,
+    Coordinates,
+    Estimator,
+    FreeEnergy,
+    Hard,
+    Recipe,
+    Trainer,
+    why_not_exact,
+)
 from ppl_pvae.inference.evaluation import Code, code_of
-from ppl_pvae.models import Program, Variation, built_in
+from ppl_pvae.models import COORDINATES, Program, Variation, built_in
 from ppl_pvae.networks import Nets
 
 __all__ = ["Plan", "build_nets", "build_program", "initial_params", "make_plan", "parameter_template"]
@@ -45,9 +54,24 @@ class Plan:
         """(y, x) of an image whose mirrored and turned views are trained on too, or None."""
         return self.dataset.shape if self.settings.augment == "symmetries" else None
 
+    @property
+    def coordinates(self) -> Coordinates | None:
+        """What the optimizer moves in place of the parameters, or None for these themselves."""
+        settings = self.settings
+        known = settings.coordinates == "spread" and settings.program in COORDINATES
+        return Coordinates(*COORDINATES[settings.program]) if known else None
+
     def trainer(self) -> Trainer:
         """A training at its first step."""
-        return Trainer(*self.program, self.nets, self.dataset.train, self.recipe, self.estimator, self.symmetries)
+        return Trainer(
+            *self.program,
+            self.nets,
+            self.dataset.train,
+            self.recipe,
+            self.estimator,
+            coordinates=self.coordinates,
+            symmetries=self.symmetries,
+        )
 
     def with_steps(self, steps: int) -> "Plan":
         """The same fit over another number of steps, its schedules stretched."""
