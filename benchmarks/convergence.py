@@ -42,7 +42,7 @@ PARTS = ("arrival", "start", "small-beta", "grid", "programs-64", "programs-512"
 
 
 def cells() -> Iterator[dict[str, Any]]:
-    """What is asked, as settings; `check` asks for a second training over twice the steps. Steps default to those of K."""
+    """What is asked, as settings, steps by default those of K; `check` asks for a second training of twice as many."""
     one = {"part": "arrival", "units": 512, "beta": 1.0}
     yield from ({**one, "seed": seed, "steps": 1500} for seed in range(3))
     yield {**one, "seed": 0, "steps": 12_000}

@@ -30,15 +30,17 @@ from direct_forms import DirectArrivalTime, TorchStep, arrivals_needed
 from numpyro.infer import SVI
 
 from ppl_pvae.distributions import Poisson, poisson_counts
+from ppl_pvae.inference.coordinates import Coordinates
 from ppl_pvae.inference.estimators import ArrivalTime, Exact
 from ppl_pvae.inference.free_energy import FreeEnergy
 from ppl_pvae.inference.optimizers import build_optimizer
+from ppl_pvae.models import COORDINATES
 from ppl_pvae.networks import Nets, soft_clamp
 
 TABLE = Path(__file__).with_suffix(".csv")
 PIXELS, BATCH = 256, 1000
 COLUMNS = ("units", "largest_rate", "what", "arrivals", "ms", "spread_ms", "ratio", "ratio_to", "memory_mb", "note")
-CLAMP = 20.0  # out of the way of all rates here, at the cost that the built-in program's clamps have
+CLAMP = 20.0
 
 
 @dataclass
@@ -64,10 +66,12 @@ def model(x, nets, level):
 
 
 def guide(x, nets, level):
-    log_r = numpyro.param("log_prior_rate", jnp.zeros(nets.units))
+    # As the built-in guide: one soft clamp, at a ceiling that each unit learns, out of the way of all rates here.
+    log_r = numpyro.param("log_prior_rate", jnp.zeros(nets.units)) + level
+    ceiling = numpyro.param("log_largest_gain", jnp.full(nets.units, CLAMP))
     with numpyro.plate("image", len(x)):
-        log_gain = soft_clamp(nets.encode(x), CLAMP)
-        numpyro.sample("z", Poisson(log_rate=soft_clamp(log_r + level + log_gain, CLAMP)).to_event(1))
+        log_gain = soft_clamp(nets.encode(x), jnp.minimum(ceiling, CLAMP - log_r))
+        numpyro.sample("z", Poisson(log_rate=log_r + log_gain).to_event(1))
 
 
 class Problem:
@@ -82,7 +86,9 @@ class Problem:
         self.log_gain = self.x @ self.params["encoder"].weight
 
     def svi(self, estimator) -> SVI:
-        optimizer = build_optimizer("adam", prior_speed=1.0, clip_norm=float("inf"))  # its learning rate starts at 0
+        # As in training by default; its learning rate starts at 0.
+        coordinates = Coordinates(*COORDINATES["poisson"])
+        optimizer = build_optimizer("adam", prior_speed=30.0, clip_norm=500.0, coordinates=coordinates)
         return SVI(model, guide, optimizer, FreeEnergy(estimator=estimator))
 
     def level(self, largest_rate: float) -> jax.Array:

@@ -37,7 +37,8 @@ def _poisson_kl_jvp(primals, tangents):
     log_rate, log_prior_rate = primals
     rate, prior_rate = jnp.exp(log_rate), jnp.exp(log_prior_rate)
     weighted = jnp.where(rate == 0, 0, rate * (log_rate - log_prior_rate))
-    return poisson_kl(log_rate, log_prior_rate), weighted * tangents[0] + (prior_rate - rate) * tangents[1]
+    # The second in two parts, of which r is as small as its own shape: no pass over the code for it.
+    return poisson_kl(log_rate, log_prior_rate), weighted * tangents[0] - rate * tangents[1] + prior_rate * tangents[1]
 
 
 def _polynomial(d):

@@ -5,12 +5,14 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro
 import numpyro.distributions as dist
+import pytest
 import scipy.stats
 from jax import random
 from numpy.testing import assert_allclose
 
 from ppl_pvae.distributions import Poisson, RectifiedNormal
 from ppl_pvae.inference import Exact, FreeEnergy
+from ppl_pvae.inference.spread import Reconstruction, jacobian
 from tests.inference.conftest import IMAGES, PIXELS, UNITS, some_normal
 
 COUNTS = np.stack(np.meshgrid(np.arange(30), np.arange(30), indexing="ij"), -1).reshape(-1, 2)  # (code, unit)
@@ -145,3 +147,49 @@ def test_a_global_dictionary_is_held_at_its_draw(x):
     error = np.square(np.asarray(x) - dictionary.sum(0)).sum(1) + np.square(dictionary).sum()
     expected = error / (2 * 0.8**2) + PIXELS * (0.5 * np.log(2 * np.pi) + np.log(0.8))
     assert_allclose(parts(model, guide, x).distortion, expected, rtol=1e-5)
+
+
+A, B = (jnp.asarray(np.random.default_rng(seed).normal(size=(UNITS, PIXELS)), jnp.float32) for seed in (5, 6))
+C = jnp.asarray(np.random.default_rng(7).normal(size=(PIXELS, PIXELS)), jnp.float32)
+
+
+def seen(mean):
+    return Reconstruction({"x": mean}, {"x": jnp.ones_like(mean)})
+
+
+@pytest.mark.parametrize(
+    ("decode", "is_read"),
+    [
+        (lambda codes: codes["z"] @ A, True),
+        (lambda codes: 2.0 + codes["z"] @ B.T.reshape(PIXELS, UNITS).T, True),
+        (lambda codes: jnp.einsum("iu,pu->ip", codes["z"], A.T) - C[0], True),
+        (lambda codes: codes["z"] @ A + codes["y"] @ B, True),
+        (lambda codes: codes["y"] @ B, False),
+        (lambda codes: codes["z"] @ A + codes["z"] @ B, False),
+        (lambda codes: codes["z"] @ A @ C, False),
+        (lambda codes: (3 * codes["z"]) @ A, False),
+        (lambda codes: jnp.where(C[:1] > 0, codes["z"] @ A, codes["y"] @ B), False),
+    ],
+)
+def test_a_jacobian_that_is_read_off_is_the_jacobian(decode, is_read, monkeypatch):
+    """Against forward differentiation, exactly; what is no plain product is differentiated instead."""
+    # Two sites, whose names come in another order than their sizes would suggest.
+    codes = {"z": jnp.ones((1, UNITS)), "y": jnp.full((1, UNITS), 2.0)}
+    expected = jax.jacfwd(decode)(codes)
+    if is_read:
+        codes = codes if "y" in decode.__code__.co_consts else {"z": codes["z"]}
+        monkeypatch.setattr(jax, "jacrev", None)
+        monkeypatch.setattr(jax, "jacfwd", None)
+    found = jax.jit(lambda codes: jacobian(lambda each: seen(decode(each)), codes))(codes)["x"]
+    for name, value in found.items():
+        assert_allclose(value, expected[name], rtol=1e-6)
+
+
+def test_two_reconstructions_are_read_off_under_their_names():
+    def both(codes):
+        means = {"x": codes["z"] @ A, "audio": codes["z"] @ B}
+        return Reconstruction(means, means)
+
+    found = jacobian(both, {"z": jnp.ones((1, UNITS))})
+    assert_allclose(found["x"]["z"][0, :, 0], A.T)
+    assert_allclose(found["audio"]["z"][0, :, 0], B.T)
