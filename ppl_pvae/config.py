@@ -29,7 +29,7 @@ class Settings:
     beta: float = 1.0
     """Price of a nat of coding rate."""
     steps: int | None = None
-    """Training steps. 2000 for 512 units or more, and more for fewer, unless said otherwise."""
+    """Training steps. 2500 for 512 units or more, and more for fewer, unless said otherwise."""
     seed: int = 0
     """Seed of the weights, the batches and the draws."""
     batch_size: int = 1000
@@ -77,7 +77,7 @@ class Settings:
     clip_norm: float = 500.0
     """Largest norm of the gradient."""
     anneal: float | None = None
-    """Share of the steps over which beta rises and the temperature falls. 0.1 for counts, else 0, which is none."""
+    """Share of the steps over which beta rises and the temperature falls. 0.5 for counts, else 0, which is none."""
     anneal_from: float = 1e-4
     """The beta at which annealing starts."""
     temperature_from: float = 1.0
@@ -105,9 +105,9 @@ class _Training(NamedTuple):
     anneal: float
 
 
-# A short rise of beta takes all units of a count code past the fork where some stay sparse and others grow dense; a
-# rectified Gaussian that has been dense once never becomes sparse again.
-_OF_COUNT_PROGRAMS, _OF_OTHERS = _Training(30.0, 0.1), _Training(10.0, 0.0)
+# While beta is low all units of a count code find work; started at their full price, some stay silent for good. A
+# rectified Gaussian that has grown dense at a low price never becomes sparse again.
+_OF_COUNT_PROGRAMS, _OF_OTHERS = _Training(30.0, 0.5), _Training(10.0, 0.0)
 
 
 class _Program(NamedTuple):
@@ -254,7 +254,7 @@ def _fill(settings: Settings, program: _Program) -> Settings:
 
 def _steps(units: int) -> int:
     """Training steps that arrive: small codes spike often, which takes longer to settle, at less time a step."""
-    return 100 * round(min(80.0, max(20.0, 20 * math.sqrt(512 / units))))
+    return 100 * round(min(100.0, max(25.0, 25 * math.sqrt(512 / units))))
 
 
 _TYPES = {name: (get_args(hint) or (hint,))[0] for name, hint in get_type_hints(Settings).items()}

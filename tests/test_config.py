@@ -114,14 +114,14 @@ def test_what_was_left_open_becomes_the_default_of_the_program():
 
 
 def test_small_codes_take_more_steps_and_programs_differ_in_speed_and_annealing():
-    """2000·√(512/K) within 2,000 and 8,000, in hundreds; what is said stands."""
+    """2500·√(512/K) within 2,500 and 10,000, in hundreds; what is said stands."""
     steps = {units: validate(Settings(units=units)).steps for units in (1, 32, 64, 256, 512, 2048)}
-    assert steps == {1: 8000, 32: 8000, 64: 5700, 256: 2800, 512: 2000, 2048: 2000}
+    assert steps == {1: 10_000, 32: 10_000, 64: 7100, 256: 3500, 512: 2500, 2048: 2500}
     poisson, gaussian = (validate(Settings(program=name)) for name in ("poisson", "gaussian"))
-    assert (poisson.prior_speed, poisson.anneal) == (30.0, 0.1)
+    assert (poisson.prior_speed, poisson.anneal) == (30.0, 0.5)
     assert (gaussian.prior_speed, gaussian.anneal) == (10.0, 0.0)
-    said = validate(Settings(program="gaussian", steps=7, prior_speed=3.0, anneal=0.5))
-    assert (said.steps, said.prior_speed, said.anneal) == (7, 3.0, 0.5)
+    said = validate(Settings(program="gaussian", steps=7, prior_speed=3.0, anneal=0.2))
+    assert (said.steps, said.prior_speed, said.anneal) == (7, 3.0, 0.2)
 
 
 def test_a_program_of_ones_own_has_any_label_and_its_own_prior():
