@@ -77,7 +77,7 @@ class Settings:
     clip_norm: float = 500.0
     """Largest norm of the gradient."""
     anneal: float | None = None
-    """Share of the steps over which beta rises and the temperature falls. 0.5 for counts, else 0, which is none."""
+    """Share of the steps over which beta rises and the temperature falls. 0.3 for counts, else 0, which is none."""
     anneal_from: float = 1e-4
     """The beta at which annealing starts."""
     temperature_from: float = 1.0
@@ -105,9 +105,10 @@ class _Training(NamedTuple):
     anneal: float
 
 
-# While beta is low all units of a count code find work; started at their full price, some stay silent for good. A
-# rectified Gaussian that has grown dense at a low price never becomes sparse again.
-_OF_COUNT_PROGRAMS, _OF_OTHERS = _Training(30.0, 0.5), _Training(10.0, 0.0)
+# While beta is low all units of a count code find work; started at their full price, some stay silent for good. It is
+# there early, for rates that were high at a low price to come down. A rectified Gaussian that has grown dense at a low
+# price never becomes sparse again.
+_OF_COUNT_PROGRAMS, _OF_OTHERS = _Training(30.0, 0.3), _Training(10.0, 0.0)
 
 
 class _Program(NamedTuple):

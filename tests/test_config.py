@@ -118,7 +118,7 @@ def test_small_codes_take_more_steps_and_programs_differ_in_speed_and_annealing(
     steps = {units: validate(Settings(units=units)).steps for units in (1, 32, 64, 256, 512, 2048)}
     assert steps == {1: 10_000, 32: 10_000, 64: 7100, 256: 3500, 512: 2500, 2048: 2500}
     poisson, gaussian = (validate(Settings(program=name)) for name in ("poisson", "gaussian"))
-    assert (poisson.prior_speed, poisson.anneal) == (30.0, 0.5)
+    assert (poisson.prior_speed, poisson.anneal) == (30.0, 0.3)
     assert (gaussian.prior_speed, gaussian.anneal) == (10.0, 0.0)
     said = validate(Settings(program="gaussian", steps=7, prior_speed=3.0, anneal=0.2))
     assert (said.steps, said.prior_speed, said.anneal) == (7, 3.0, 0.2)
