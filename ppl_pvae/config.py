@@ -51,9 +51,16 @@ class Settings:
     pays: str | None = None
     """What a rectified Gaussian pays for: latent (the normal behind the code) or code. Latent unless said otherwise."""
     estimator: str = "auto"
-    """Gradient of the expected distortion: auto (exact where that holds), exact or arrival-time."""
+    """Gradient of the expected distortion: auto (exact where that holds), exact, arrival-time, gumbel-softmax,
+    straight-through or score-function."""
     temperature: float = 0.05
     """Width of the soft count at the end of training."""
+    indicator: str = "cubic"
+    """Step of the arrival-time estimator: cubic, or sigmoid as published."""
+    hard: bool = False
+    """Whether the decoder sees whole counts in training, with the gradient of the soft ones."""
+    particles: int = 4
+    """Draws per image and step of the score function."""
     augment: str = "none"
     """Train on mirrored and turned images as well: symmetries or none."""
     patch_size: int = 16
@@ -122,14 +129,16 @@ class _Program(NamedTuple):
     has_rates: bool  # that settings know of: where they start, where they saturate
 
 
+_ESTIMATORS = ("auto", "exact", "arrival-time", "gumbel-softmax", "straight-through", "score-function")
+
 PROGRAMS: Mapping[str, _Program] = {
-    "poisson": _Program(("learned", "fixed"), (), ("auto", "exact", "arrival-time"), True, True, True),
+    "poisson": _Program(("learned", "fixed"), (), _ESTIMATORS, True, True, True),
     "rectified-gaussian": _Program(("learned", "fixed"), ("latent", "code"), ("auto", "exact"), False, True, False),
     "gaussian": _Program(("learned", "fixed"), (), ("auto", "exact"), False, False, False),
 }
 
 # A program of one's own brings its own priors, payments and rates: flags for them would go nowhere.
-_OWN_PROGRAM = _Program((), (), ("auto", "exact", "arrival-time"), True, True, False)
+_OWN_PROGRAM = _Program((), (), _ESTIMATORS, True, True, False)
 
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "encoder": ("linear",),
@@ -137,7 +146,8 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "likelihood": ("gaussian",),
     "prior": ("learned", "fixed"),
     "pays": ("latent", "code"),
-    "estimator": ("auto", "exact", "arrival-time"),
+    "estimator": _ESTIMATORS,
+    "indicator": ("cubic", "sigmoid"),
     "optimizer": ("adam", "adamax"),
     "augment": ("none", "symmetries"),
     "ceiling": ("learned", "fixed"),
@@ -161,7 +171,6 @@ def _above_zero(remedy: str) -> _Range:
 
 
 _SEED = _Range(lambda value: 0 <= value < 2**32, "from 0 to 4294967295", "any of them will do")
-_SHARE_ABOVE_ZERO = _Range(lambda value: 0 < value <= 1, "> 0 and <= 1", "the default ends at 0.05")
 _LOG_RATE = _Range(lambda value: -20 <= value <= 5, "from -20 to 5", "a rate of one spike has logarithm 0")
 
 _RANGES: Mapping[str, _Range] = {
@@ -172,7 +181,8 @@ _RANGES: Mapping[str, _Range] = {
     "batch_size": _at_least(1, "the default is 1000"),
     "learning_rate": _above_zero("the default is a good start"),
     "spike_price": _at_least(0, "use 0 for no price on spikes"),
-    "temperature": _SHARE_ABOVE_ZERO,
+    "temperature": _above_zero("the default is 0.05"),
+    "particles": _at_least(2, "each is compared with the others"),
     "patch_size": _at_least(4, "the default is 16"),
     "data_seed": _SEED,
     "final_learning_rate": _at_least(0, "use 0 to end at rest"),
@@ -182,7 +192,7 @@ _RANGES: Mapping[str, _Range] = {
     "clip_norm": _Range(lambda value: value > 0, "> 0", "use inf for no clipping"),
     "anneal": _Range(lambda value: 0 <= value <= 1, "from 0 to 1", "use 0 for no annealing"),
     "anneal_from": _at_least(0, "the default is 0.0001"),
-    "temperature_from": _SHARE_ABOVE_ZERO,
+    "temperature_from": _above_zero("the default is 1"),
     "log_rate_from": _LOG_RATE,
     "log_rate_to": _LOG_RATE,
     "largest_log_gain": _Range(
@@ -223,7 +233,15 @@ def validate(settings: Settings, *, own_program: bool = False) -> Settings:
     return _fill(Settings(**typed), _OWN_PROGRAM if own_program else PROGRAMS[typed["program"]])
 
 
-_OF_COUNTS = ("temperature", "temperature_from")
+_OF_COUNTS = ("temperature", "temperature_from", "indicator", "hard", "particles")
+_SOFT = ("auto", "arrival-time", "gumbel-softmax")
+_OF_ESTIMATORS: Mapping[str, tuple[str, ...]] = {
+    "temperature": _SOFT,
+    "temperature_from": _SOFT,
+    "indicator": ("arrival-time",),
+    "hard": ("arrival-time", "gumbel-softmax"),
+    "particles": ("score-function",),
+}
 _OF_RATES = ("log_rate_from", "log_rate_to", "largest_log_gain", "ceiling", "coordinates")
 
 
@@ -246,11 +264,30 @@ def _fill(settings: Settings, program: _Program) -> Settings:
     for name in meaningless:
         if getattr(settings, name) != getattr(Settings, name):
             raise UserError(f"{name} means nothing to the program {settings.program!r}; leave it out.")
+    _check_estimator(settings)
     if settings.spike_price and not program.is_nonnegative:
         raise UserError(f"spike_price needs a code that is never negative, and {settings.program!r} is; use 0.")
     defaults = (_OF_COUNT_PROGRAMS if program.is_count else _OF_OTHERS)._asdict() | {"steps": _steps(settings.units)}
     opened = {name: value for name, value in defaults.items() if getattr(settings, name) is None}
     return dataclasses.replace(settings, **opened)
+
+
+def _check_estimator(settings: Settings) -> None:
+    """Refuse what the estimator would ignore, and temperatures at which it is not defined."""
+    for name, estimators in _OF_ESTIMATORS.items():
+        usual = getattr(Settings, name)
+        if getattr(settings, name) != usual and settings.estimator not in estimators:
+            raise UserError(
+                f"{name} means nothing to the estimator {settings.estimator!r}; leave it at {usual} "
+                f"(it is for: {', '.join(estimators)})."
+            )
+    cubic = settings.indicator == "cubic" and settings.estimator in ("auto", "arrival-time")
+    for name in ("temperature", "temperature_from"):
+        if cubic and getattr(settings, name) > 1:
+            raise UserError(
+                f"{name} must be <= 1 with the cubic indicator, got {getattr(settings, name)}; "
+                "a wider window would start before time 0."
+            )
 
 
 def _steps(units: int) -> int:

@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpyro.distributions as dist
 from jax import random
 from numpyro.distributions import constraints
 from numpyro.handlers import seed, substitute, trace
 
-from ppl_pvae.distributions import base_of
+from ppl_pvae.distributions import Poisson, base_of
 from ppl_pvae.inference.estimators import Exact, Hard, LocalValues, is_local
 from ppl_pvae.inference.free_energy import FreeEnergy, run_program
 from ppl_pvae.inference.spread import codes_like, jacobian, one_image
@@ -47,6 +48,8 @@ class Code(NamedTuple):
     units: tuple[int, ...]
     is_count: bool
     is_nonnegative: bool
+    relaxed: tuple[str, ...] = ()  # sites of Poisson counts, which estimators give a gradient
+    stuck: tuple[str, ...] = ()  # sites through whose samples no gradient passes
 
 
 def _units(values):
@@ -156,13 +159,17 @@ def code_of(params, model, guide, nets, x, *, plate: str = "image") -> Code:
             random.key(0), params, model, guide, (x, nets), {}, estimator=Exact(), temperature=1.0, plate=plate
         )
         sites = _local(traces, plate)
-        supports = [base_of(traces.guide[n]["fn"]).support for n in sites]
+        bases = {n: base_of(traces.guide[n]["fn"]) for n in sites}
+        supports = [base.support for base in bases.values()]
+        relaxed = tuple(n for n, base in bases.items() if isinstance(base, Poisson | dist.Poisson))
         seen.append(
             Code(
                 sites=tuple(sites),
                 units=tuple(_units(traces.guide[n]["value"]).shape[1] for n in sites),
                 is_count=all(support is constraints.nonnegative_integer for support in supports),
                 is_nonnegative=all(support in SIGNLESS for support in supports),
+                relaxed=relaxed,
+                stuck=tuple(n for n, base in bases.items() if n not in relaxed and not base.has_rsample),
             )
         )
 

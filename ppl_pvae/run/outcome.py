@@ -7,7 +7,7 @@ import numpy as np
 from jax import random
 
 from ppl_pvae.analysis import Posterior, slopes, summarise
-from ppl_pvae.inference import FreeEnergy
+from ppl_pvae.inference import FreeEnergy, Reparameterised
 from ppl_pvae.inference.evaluation import draw_codes, linear_dictionary, read_out
 from ppl_pvae.run.fitting import Fitted, measure
 from ppl_pvae.run.plan import Plan
@@ -103,6 +103,6 @@ def summary_row(plan: Plan, fitted: Fitted, posterior: Posterior) -> dict[str, A
         "seconds": None,
         "slopes": slopes(fitted.history),
         **{name: getattr(settings, name) for name in copied},
-        "estimator": plan.estimator.name,
+        "estimator": None if isinstance(plan.estimator, Reparameterised) else plan.estimator.name,
         "train": judged,
     }
