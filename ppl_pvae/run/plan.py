@@ -10,7 +10,7 @@ import optax
 from jax import random
 from numpyro.infer import SVI
 
-from ppl_pvae.config import Settings
+from ppl_pvae.config import Settings, with_training_defaults
 from ppl_pvae.data import Dataset
 from ppl_pvae.errors import UserError
 from ppl_pvae.inference import (
@@ -134,6 +134,9 @@ def make_plan(settings: Settings, dataset: Dataset, program: Program | None = No
     try:
         params = initial_params(key, program, nets, x)
         code = code_of(params, *program, nets, x)
+        if not code.sites:
+            raise UserError('the program has no latent inside numpyro.plate("image", len(x)): there is no code to fit.')
+        settings = _fit_for(settings, code)
         not_exact = why_not_exact(key, params, *program, x, nets)
         estimator = _choose(settings, not_exact, code)
         # An abstract step: whatever the free energy refuses is refused before anything is trained or written.
@@ -144,6 +147,13 @@ def make_plan(settings: Settings, dataset: Dataset, program: Program | None = No
     except ValueError as problem:
         raise UserError(f"program {settings.program!r}: {problem}") from None
     return Plan(settings, program, nets, dataset, estimator, not_exact, code)
+
+
+def _fit_for(settings: Settings, code: Code) -> Settings:
+    """The settings with the defaults that its kind of code asks for; refuses a price on what may be negative."""
+    if settings.spike_price and not code.is_nonnegative:
+        raise UserError(f"spike_price needs a code that is never negative, and {settings.program!r} is; use 0.")
+    return with_training_defaults(settings, counts=bool(code.relaxed or code.is_count))
 
 
 def _choose(settings: Settings, not_exact: str | None, code: Code) -> Estimator:

@@ -1,0 +1,24 @@
+"""What suits a training where nothing else is said."""
+
+import math
+from typing import NamedTuple
+
+__all__ = ["COUNTS", "OTHERS", "Training", "steps_for"]
+
+
+class Training(NamedTuple):
+    """Defaults that programs differ in."""
+
+    prior_speed: float
+    anneal: float
+
+
+# While beta is low all units of a count code find work; started at their full price, some stay silent for good. It is
+# there early, for rates that were high at a low price to come down. A rectified Gaussian that has grown dense at a low
+# price never becomes sparse again.
+COUNTS, OTHERS = Training(30.0, 0.3), Training(10.0, 0.0)
+
+
+def steps_for(units: int) -> int:
+    """Training steps that arrive: small codes spike often, which takes longer to settle, at less time a step."""
+    return 100 * round(min(100.0, max(25.0, 25 * math.sqrt(512 / units))))
