@@ -135,6 +135,8 @@ def test_small_codes_take_more_steps_and_programs_differ_in_speed_and_annealing(
     poisson, gaussian = (validate(Settings(program=name)) for name in ("poisson", "gaussian"))
     assert (poisson.prior_speed, poisson.anneal) == (30.0, 0.3)
     assert (gaussian.prior_speed, gaussian.anneal) == (10.0, 0.0)
+    anneal = {units: validate(Settings(units=units)).anneal for units in (1, 32, 64, 256, 512, 2048)}
+    assert anneal == {1: 0.01, 32: 0.07, 64: 0.11, 256: 0.21, 512: 0.3, 2048: 0.3}
     said = validate(Settings(program="gaussian", steps=7, prior_speed=3.0, anneal=0.2))
     assert (said.steps, said.prior_speed, said.anneal) == (7, 3.0, 0.2)
 

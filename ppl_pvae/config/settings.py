@@ -80,7 +80,8 @@ class Settings:
     clip_norm: float = 500.0
     """Largest norm of the gradient."""
     anneal: float | None = None
-    """Share of the steps over which beta rises and the temperature falls. 0.3 for counts, else 0, which is none."""
+    """Share of the steps over which beta rises and the temperature falls. 0.3 for counts and 512 units or more, less
+    for fewer; for other codes 0, which is none."""
     anneal_from: float = 1e-4
     """The beta at which annealing starts."""
     temperature_from: float = 1.0

@@ -7,7 +7,7 @@ from typing import Any
 from ppl_pvae.config.programs import OF_COUNTS, OF_ESTIMATORS, OF_RATES, PROGRAMS, UNKNOWN, Program
 from ppl_pvae.config.ranges import CHOICES, LARGEST, RANGES
 from ppl_pvae.config.settings import Settings, typed
-from ppl_pvae.config.training import COUNTS, OTHERS, steps_for
+from ppl_pvae.config.training import COUNTS, OTHERS, anneal_for, steps_for
 from ppl_pvae.errors import UserError
 from ppl_pvae.names import unknown_name
 
@@ -78,7 +78,8 @@ def _fill(settings: Settings, program: Program) -> Settings:
 
 def with_training_defaults(settings: Settings, *, counts: bool) -> Settings:
     """The settings with what was left open about training filled in, for a code of counts or another."""
-    return _where_open(settings, (COUNTS if counts else OTHERS)._asdict())
+    usual = COUNTS if counts else OTHERS
+    return _where_open(settings, usual._asdict() | {"anneal": anneal_for(settings.units, usual.anneal)})
 
 
 def _where_open(settings: Settings, values: Mapping[str, Any]) -> Settings:
