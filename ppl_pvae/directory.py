@@ -4,11 +4,12 @@ import os
 import re
 from pathlib import Path
 
-from ppl_pvae.config import Settings
+from ppl_pvae.config import Settings, differences, read_recipe, validate
 from ppl_pvae.errors import UserError
 
-__all__ = ["check_directory", "default_directory", "has_run"]
+__all__ = ["check_directory", "check_same", "default_directory", "has_run"]
 
+LONGEST_NAME = 255  # bytes, on the file systems in use
 _RUN_FILES = ("config.toml", "metrics.jsonl", "checkpoint.npz", "params.npz", "summary.json")
 
 
@@ -44,8 +45,10 @@ def check_directory(path: Path, *, resume: bool) -> None:
     UserError
         If the path is a file, lies under one, cannot be written to, or has a run that was not to be resumed.
     """
-    if path.exists() and not path.is_dir():
-        raise UserError(f"{path} is a file; give --out a directory.")
+    if len(os.fsencode(path.name)) > LONGEST_NAME:
+        raise UserError(f"the name of {path.name[:20]}... is too long; give --out a shorter one.")
+    if os.path.lexists(path) and not path.is_dir():
+        raise UserError(f"{path} is a file or a broken link; give --out a directory.")
     nearest = next(parent for parent in (path, *path.absolute().parents) if os.path.lexists(parent))
     if not nearest.is_dir():
         raise UserError(f"{path} lies under {nearest}, which is a file; give --out another directory.")
@@ -53,3 +56,21 @@ def check_directory(path: Path, *, resume: bool) -> None:
         raise UserError(f"cannot write to {nearest}; give --out another directory.")
     if has_run(path) and not resume:
         raise UserError(f"{path} has a run already; give --out another directory, or continue it with --resume.")
+
+
+def check_same(settings: Settings, path: Path, *, own_program: bool = False) -> None:
+    """Make sure that a run which is to be continued, if there is one, keeps its settings.
+
+    Raises
+    ------
+    UserError
+        For the first setting that differs.
+    """
+    if not (path / "config.toml").is_file():
+        return
+    saved = validate(read_recipe(path / "config.toml"), own_program=own_program)
+    for name in differences(settings, saved):
+        raise UserError(
+            f"{path} was started with {name} = {getattr(saved, name)}, not {getattr(settings, name)}; "
+            "resume it without that flag, or give --out another directory."
+        )

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import tyro
 
-from ppl_pvae.config import Settings, differences, read_recipe, validate
-from ppl_pvae.directory import check_directory, default_directory
+from ppl_pvae.config import OWN_PROGRAM, Settings, read_recipe, validate
+from ppl_pvae.directory import check_directory, check_same, default_directory
 from ppl_pvae.errors import UserError
 from ppl_pvae.names import nearest
 
@@ -52,24 +52,23 @@ def parse(arguments: Sequence[str]) -> tuple[Command, Path]:
     command = _read_flags(arguments, Settings())
     if command.config is not None:
         command = _read_flags(arguments, read_recipe(command.config))
-    saved = command.out / "config.toml" if command.out is not None else None
-    if command.resume and command.config is None and saved is not None and saved.is_file():
+    saved = (command.out or default_directory(command.settings, resume=True)) / "config.toml"
+    if command.resume and command.config is None and _is_file(saved):
         command = _read_flags(arguments, read_recipe(saved))
+        if command.settings.program == OWN_PROGRAM:
+            raise UserError(f"{saved.parent} was trained with functions of your own; resume it with ppl_pvae.train.")
     settings = validate(command.settings)
     out = command.out or default_directory(settings, resume=command.resume)
     check_directory(out, resume=command.resume)
-    if (out / "config.toml").is_file():
-        _check_same(settings, validate(read_recipe(out / "config.toml")), out)
+    check_same(settings, out)
     return Command(out, command.config, command.check_convergence, command.resume, command.dry_run, settings), out
 
 
-def _check_same(settings: Settings, saved: Settings, out: Path) -> None:
-    """A run that is continued keeps its settings."""
-    for name in differences(settings, saved):
-        raise UserError(
-            f"{out} was started with {name} = {getattr(saved, name)}, not {getattr(settings, name)}; "
-            "resume it without that flag, or give --out another directory."
-        )
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long: said where the directory is checked
+        return False
 
 
 def _read_flags(arguments: Sequence[str], settings: Settings) -> Command:
@@ -99,9 +98,9 @@ def _first_words(box: str) -> str:
     lines = [line.strip("│ ").strip() for line in plain.splitlines()[1:]]
     paragraphs = re.split(r"(?m)^[─╰╯-]*$", "\n".join(lines))
     words = " ".join(next(filter(str.strip, paragraphs)).split()).rstrip(".")
-    no_number = re.fullmatch(r"Error parsing --([\w-]+): (.*): ('.*')", words)
+    no_number = re.fullmatch(r"Error parsing --([\w-]+): (.*)(?:: | from \[)('[^']*')\]?", words)
     if no_number:
-        kind = "a whole number" if "int()" in no_number[2] else "a number"
+        kind = "a whole number" if re.search(r"int\(\)|\bINT\b", no_number[2]) else "a number"
         return f"{no_number[1].replace('-', '_')} must be {kind}, got {no_number[3]}"
     return words
 
@@ -113,7 +112,7 @@ def _unknown_argument(argument: str) -> UserError:
     flag = argument.split("=")[0]
     names = [one.name for one in (*fields(Command), *fields(Settings)) if one.name != "settings"]
     flags = ["--" + name.replace("_", "-") for name in names] + ["--no-encoder-bias", "--help"]
-    near = nearest(flag.replace("_", "-"), flags, likeness=0.0)
+    near = nearest(flag.replace("_", "-").lower(), flags, likeness=0.0)
     return UserError(f"unknown flag {flag!r}; did you mean {near!r}? See --help.")
 
 
@@ -135,6 +134,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"error: {where}{error.strerror or error}; give --out a directory that can be written.", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted; the same command with --out and --resume goes on from the last checkpoint", file=sys.stderr)

@@ -26,8 +26,8 @@ IMPOSSIBLE = [
     ("learning_rate", math.nan),
     ("spike_price", -0.5),
     ("temperature", 0.0),
-    ("temperature", 1.5),
     ("temperature_from", math.nan),
+    ("particles", 1),
     ("patch_size", 3),
     ("data_seed", -1),
     ("final_learning_rate", -1e-5),
@@ -74,6 +74,8 @@ def test_every_number_has_a_range():
         ("likelihood", "gausian", "gaussian"),
         ("prior", "fix", "fixed"),
         ("estimator", "arrival_time", "arrival-time"),
+        ("estimator", "gumble-softmax", "gumbel-softmax"),
+        ("indicator", "sigmiod", "sigmoid"),
         ("optimizer", "adamx", "adamax"),
         ("ceiling", "fixd", "fixed"),
         ("coordinates", "plane", "plain"),
@@ -99,11 +101,24 @@ def test_an_unknown_name_is_answered_with_the_nearest(name, value, near):
             "coordinates means nothing",
         ),
         ({"log_rate_from": 0.0, "log_rate_to": -1.0}, "log_rate_from must be <= log_rate_to"),
+        ({"estimator": "exact", "temperature": 0.1}, "temperature means nothing to the estimator 'exact'"),
+        ({"estimator": "straight-through", "hard": True}, "hard means nothing .*leave it at False"),
+        ({"indicator": "sigmoid"}, r"indicator means nothing to the estimator 'auto'.*\(it is for: arrival-time\)"),
+        ({"estimator": "arrival-time", "particles": 8}, "particles means nothing"),
+        ({"program": "rectified-gaussian", "hard": True}, "hard means nothing to the program"),
+        ({"estimator": "arrival-time", "temperature": 1.5}, "temperature must be <= 1 with the cubic indicator"),
+        ({"temperature_from": 2.0}, "temperature_from must be <= 1 with the cubic indicator"),
     ],
 )
 def test_a_flag_without_meaning_is_refused(changes, complaint):
     with pytest.raises(UserError, match=complaint):
         validate(dataclasses.replace(Settings(), **changes))
+
+
+def test_wide_windows_are_for_the_sigmoid_and_the_softmax():
+    wide = {"temperature": 2.0, "temperature_from": 3.0}
+    assert validate(Settings(estimator="arrival-time", indicator="sigmoid", **wide)).temperature == 2.0
+    assert validate(Settings(estimator="gumbel-softmax", hard=True, **wide)).temperature_from == 3.0
 
 
 def test_what_was_left_open_becomes_the_default_of_the_program():
@@ -120,6 +135,8 @@ def test_small_codes_take_more_steps_and_programs_differ_in_speed_and_annealing(
     poisson, gaussian = (validate(Settings(program=name)) for name in ("poisson", "gaussian"))
     assert (poisson.prior_speed, poisson.anneal) == (30.0, 0.3)
     assert (gaussian.prior_speed, gaussian.anneal) == (10.0, 0.0)
+    anneal = {units: validate(Settings(units=units)).anneal for units in (1, 32, 64, 256, 512, 2048)}
+    assert anneal == {1: 0.01, 32: 0.07, 64: 0.11, 256: 0.21, 512: 0.3, 2048: 0.3}
     said = validate(Settings(program="gaussian", steps=7, prior_speed=3.0, anneal=0.2))
     assert (said.steps, said.prior_speed, said.anneal) == (7, 3.0, 0.2)
 

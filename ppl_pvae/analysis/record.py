@@ -84,7 +84,7 @@ class Posterior:
     is_nonnegative: bool
     objective: float
     likelihood_constant: float
-    silent_free_energy: float
+    silent_free_energy: float | None
 
     @property
     def activity(self) -> Num[np.ndarray, "image unit"]:

@@ -71,7 +71,7 @@ def _header(name: str, summary: Mapping[str, Any]) -> str:
     return (
         f'<header><h1>{escape(name)}</h1><span class="badge {badge.replace(" ", "-")}">{badge}</span>'
         f'<span class="note">seed {escape(str(summary.get("seed", "–")))}, {words.number(summary.get("steps"))} steps, '
-        f"{words.number(summary.get('seconds'))} s of training; numbers on test images</span></header>"
+        f"{words.number(summary.get('seconds'))} s in all; numbers on test images</span></header>"
     )
 
 

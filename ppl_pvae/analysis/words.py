@@ -33,7 +33,7 @@ _METRICS = {
     "objective": ("objective", "nats per image", "what training minimised, as relaxed"),
     "train_free_energy": ("free energy, training", "nats per image", "the same on training images"),
     "steps": ("steps", "", "of training"),
-    "seconds": ("time", "s", "of training"),
+    "seconds": ("time", "s", "training, analysis and figures"),
 }
 
 _OPENINGS = {True: "Converged", False: "Not converged", None: "Convergence not checked"}

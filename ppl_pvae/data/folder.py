@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["load_folder", "read_grey"]
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF"}
+_PHOTOMETRIC = 262
 _BITS_PER_SAMPLE = 258  # tag of TIFF
 
 
@@ -95,10 +96,15 @@ def _pixels(path: Path, image: "Image") -> UInt[np.ndarray, "y x"] | UInt[np.nda
         if len(image.getbands()) > 1 and max(image.tag_v2.get(_BITS_PER_SAMPLE, (8,))) > 8:
             return _deep_colour(path)
     if image.mode in ("I", "F"):
-        raise UserError(f"{path} has pixels of 32 bits; save it with 8 or 16, or use an array file.")
+        raise UserError(
+            f"{path} has pixels of 32 bits or with a sign; save it with 8 or 16 bits, or use an array file."
+        )
+    white_is_zero = isinstance(image, TiffImageFile) and image.tag_v2.get(_PHOTOMETRIC) == 0
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I;16"):
-        return np.asarray(image).astype(np.uint16)
+        values = np.asarray(image).astype(np.uint16)
+        # Pillow turns what counts up to black round in 8 bits, and leaves it in 16.
+        return np.iinfo(np.uint16).max - values if white_is_zero else values
     if image.has_transparency_data:
         return np.asarray(image.convert("RGBA"))
     return np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))

@@ -110,7 +110,7 @@ def patches_of(
     if missing := [split for split in SPLITS if not len(x[split])]:
         raise UserError(
             f"{name} has too few or too small images: no patch of {patch_size} x {patch_size} is left for "
-            f"{missing[0]}; give more or larger images, or a smaller patch size."
+            f"{missing[0]}; give more images, or larger ones."
         )
     scale = float(np.sqrt(VARIANCE / np.var(x["train"], dtype=np.float64)))
     order = {s: np.random.default_rng([seed, i, len(photographs)]).permutation(len(x[s])) for i, s in enumerate(SPLITS)}

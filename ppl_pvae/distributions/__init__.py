@@ -1,5 +1,6 @@
 """Distributions of codes and images, their KL divergences, and the differentiable Poisson count."""
 
+from ppl_pvae.distributions.gumbel_poisson import gumbel_softmax_poisson
 from ppl_pvae.distributions.kl import base_of, has_closed_form, poisson_kl, unit_kl
 from ppl_pvae.distributions.poisson import Poisson, log_rate_of
 from ppl_pvae.distributions.poisson_sampler import poisson_counts
@@ -12,6 +13,7 @@ __all__ = [
     "RectifiedNormal",
     "SquaredError",
     "base_of",
+    "gumbel_softmax_poisson",
     "has_closed_form",
     "log_rate_of",
     "poisson_counts",

@@ -1,5 +1,7 @@
 """Sums over so many arrivals that they are normal: what keeps a rate of a billion from taking a billion draws."""
 
+from collections.abc import Callable
+
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -7,33 +9,23 @@ from ppl_pvae.distributions.random_words import CipherKey, random_words
 
 __all__ = ["crowd_sums"]
 
+PLACES = 4096  # of the midpoint rule for the moments of one arrival
+
 
 def crowd_sums(
-    key: CipherKey, arrivals: Float[Array, "*shape"], temperature: Float[Array, ""], hard: bool
+    key: CipherKey, arrivals: Float[Array, "*shape"], temperature: Float[Array, ""], step: Callable
 ) -> tuple[Float[Array, "*shape"], Float[Array, "*shape"]]:
-    """Draw the sums of `window_sums` from the bivariate normal with their means, variances and covariance.
-
-    For one arrival, with u uniform on (−1, 1), the cubic step g (or the hard one) and h = g′(u)(1 − τu)/τ:
-
-    ====================  ============  ==============
-    moment                cubic         hard
-    ====================  ============  ==============
-    mean of the step      1/2           1/2
-    its variance          17/140        1/4
-    mean of h             1/(2τ)        the same
-    variance of h         1/(20τ²) + 3/70
-    covariance            −9/140        −3/32
-    ====================  ============  ==============
-    """
-    step_variance, covariance = (1 / 4, -3 / 32) if hard else (17 / 140, -9 / 140)
-    slope_variance = 1 / (20 * temperature**2) + 3 / 70
-    along = covariance / jnp.sqrt(step_variance)
-    across = jnp.sqrt(slope_variance - along**2)
+    """Draw the sums of `window_sums` from the bivariate normal with their means, variances and covariance."""
+    u = (jnp.arange(PLACES) + 0.5) * (2 / PLACES) - 1
+    count, slope = step(u, temperature)
+    mean, mean_slope = jnp.mean(count), jnp.mean(slope)
+    deviation = jnp.sqrt(jnp.mean((count - mean) ** 2))
+    along = jnp.mean((count - mean) * (slope - mean_slope)) / deviation
+    across = jnp.sqrt(jnp.maximum(jnp.mean((slope - mean_slope) ** 2) - along**2, 0.0))
     normal0, normal1 = _normals(key, arrivals.shape)
     root = jnp.sqrt(arrivals)
-    soft = arrivals / 2 + root * jnp.sqrt(step_variance) * normal0
-    slope = arrivals / (2 * temperature) + root * (along * normal0 + across * normal1)
-    return jnp.round(soft) if hard else soft, slope
+    counts = arrivals * mean + root * deviation * normal0
+    return counts, arrivals * mean_slope + root * (along * normal0 + across * normal1)
 
 
 def _normals(key, shape):

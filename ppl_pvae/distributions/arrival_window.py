@@ -22,8 +22,8 @@ PIECE = 8192
 GROUP = 64
 LIST_BLOCK = 2**31  # the list takes cipher blocks from here on, the passes those below
 
-Step = Callable[[Float[Array, "*shape"]], Float[Array, "*shape"]]
 Sums = tuple[Float[Array, "*shape"], Float[Array, "*shape"]]
+Step = Callable[[Float[Array, "*shape"], Float[Array, ""]], Sums]
 
 
 def window_sums(key: CipherKey, arrivals: Float[Array, "*shape"], temperature: Float[Array, ""], step: Step) -> Sums:
@@ -36,15 +36,14 @@ def window_sums(key: CipherKey, arrivals: Float[Array, "*shape"], temperature: F
     arrivals
         Number of arrivals in the window of each element, whole and at most `MANY`.
     temperature
-        Half-width τ of the window.
+        τ, handed to the step.
     step
-        What an arrival at u counts: the soft or the hard step.
+        (u, τ) to what an arrival at u counts and its derivative in the log-rate; see `arrival_steps`.
 
     Returns
     -------
     soft, slope
-        Σ_j step(u_j) and Σ_j g′(u_j) (1 − τ u_j)/τ, the part of the count in the window and its derivative in the
-        log-rate.
+        The sums of both: the part of the count in the window, and its derivative in the log-rate.
     """
     shape = arrivals.shape
     zero = jnp.zeros(arrivals.size, jnp.float32)
@@ -55,14 +54,6 @@ def window_sums(key: CipherKey, arrivals: Float[Array, "*shape"], temperature: F
     return soft.reshape(shape), slope.reshape(shape)
 
 
-def log_rate_slope(u: Float[Array, "*shape"], temperature: Float[Array, ""]) -> Float[Array, "*shape"]:
-    """g′(u) (1 − τu)/τ: what an arrival at u adds to the derivative in the log-rate.
-
-    With g(u) = 3v² − 2v³, v = (u + 1)/2: g′(u) = 3v(1 − v). Time stretches as 1/λ, so du/dlog λ = S/τ, S = 1 − τu.
-    """
-    return 0.75 * (1.0 - u) * (1.0 + u) * (1.0 / temperature - u)
-
-
 def _passes(key, left, soft, slope, temperature, step):
     """Two arrivals of every element at a time, while enough elements still have some."""
     worth = WORTH_A_PASS * left.size
@@ -70,9 +61,9 @@ def _passes(key, left, soft, slope, temperature, step):
     def one_pass(state):
         number, left, soft, slope, _ = state
         for rank, word in enumerate(random_words(key, left.shape, number)):
-            u = centred(word)
-            soft = soft + jnp.where(left > rank, step(u), 0.0)
-            slope = slope + jnp.where(left > rank, log_rate_slope(u, temperature), 0.0)
+            count, change = step(centred(word), temperature)
+            soft = soft + jnp.where(left > rank, count, 0.0)
+            slope = slope + jnp.where(left > rank, change, 0.0)
         left = jnp.maximum(left - 2.0, 0.0)
         return number + 1, left, soft, slope, jnp.sum(jnp.minimum(left, 2.0)) > worth
 
@@ -109,12 +100,12 @@ def _one_list(key, block, arrivals, soft, slope, temperature, step):
         number = first + lax.iota(jnp.int32, PIECE)
         owner = _owner(within.reshape(-1), groups, number)
         word, _ = threefry_2x32(key, number.astype(jnp.uint32), jnp.full(number.shape, block, jnp.uint32))
-        u = centred(word)
+        count, change = step(centred(word), temperature)
         inside = number < total
         at = {"mode": "drop", "indices_are_sorted": True}
         owner = jnp.where(inside, owner, soft.size)
-        soft = soft.at[owner].add(step(u), **at)
-        slope = slope.at[owner].add(log_rate_slope(u, temperature), **at)
+        soft = soft.at[owner].add(count, **at)
+        slope = slope.at[owner].add(change, **at)
         return first + PIECE, soft, slope
 
     _, soft, slope = lax.while_loop(lambda state: state[0] < total, one_piece, (jnp.int32(0), soft, slope))

@@ -3,7 +3,17 @@
 from ppl_pvae.inference.affinity import why_not_exact
 from ppl_pvae.inference.coordinates import Coordinates
 from ppl_pvae.inference.divergence import divergence_method
-from ppl_pvae.inference.estimators import ESTIMATORS, ArrivalTime, Estimator, Exact, Hard
+from ppl_pvae.inference.estimators import (
+    ESTIMATORS,
+    ArrivalTime,
+    Estimator,
+    Exact,
+    GumbelSoftmax,
+    Hard,
+    Reparameterised,
+    ScoreFunction,
+    StraightThrough,
+)
 from ppl_pvae.inference.free_energy import FreeEnergy, Parts, Traces, run_program
 from ppl_pvae.inference.training import Recipe, Trainer
 
@@ -14,9 +24,13 @@ __all__ = [
     "Estimator",
     "Exact",
     "FreeEnergy",
+    "GumbelSoftmax",
     "Hard",
     "Parts",
     "Recipe",
+    "Reparameterised",
+    "ScoreFunction",
+    "StraightThrough",
     "Traces",
     "Trainer",
     "divergence_method",

@@ -14,9 +14,28 @@ import numpyro.distributions as dist
 from jaxtyping import Array
 from numpyro.primitives import Messenger
 
-from ppl_pvae.distributions import Poisson, base_of, log_rate_of, soft_poisson_from_log
+from ppl_pvae.distributions import (
+    Poisson,
+    base_of,
+    gumbel_softmax_poisson,
+    log_rate_of,
+    poisson_counts,
+    soft_poisson_from_log,
+)
 
-__all__ = ["ArrivalTime", "ESTIMATORS", "Estimator", "Exact", "Hard", "LocalValues", "is_local"]
+__all__ = [
+    "ESTIMATORS",
+    "ArrivalTime",
+    "Estimator",
+    "Exact",
+    "GumbelSoftmax",
+    "Hard",
+    "LocalValues",
+    "Reparameterised",
+    "ScoreFunction",
+    "StraightThrough",
+    "is_local",
+]
 
 
 @runtime_checkable
@@ -55,29 +74,114 @@ class Exact:
             raise ValueError(f"{type(base_of(q)).__name__} has no mean in closed form, which is asked for.") from None
 
 
+def _log_rate_to_relax(q: dist.Distribution):
+    """Log-rate of a Poisson site in its full shape; None for one that is reparameterised by itself."""
+    if not isinstance(base_of(q), Poisson | dist.Poisson):
+        _check_reparameterised(q)
+        return None
+    # The base of an expanded or reshaped site may be smaller than the site.
+    return jnp.broadcast_to(log_rate_of(base_of(q)), q.batch_shape + q.event_shape)
+
+
 @dataclass(frozen=True)
 class ArrivalTime:
     """Counts as arrivals of a Poisson process in a window whose end is soft.
 
-    Bias: the count is relaxed (mean λ exactly, variance λ(1 − 9τ/35)), so the objective is not quite the
-    free energy. Variance: grows as τ falls; a per-sample relative standard deviation of the gradient of about 2 at
-    τ = 0.05 and 1 at τ = 0.5 on a small linear problem. Cost: one exact Poisson draw and work for the 2τλ arrivals
-    that are soft. Continuous sites keep the guide's own reparameterised sample.
+    Bias: the count is relaxed (cubic: mean λ exactly, variance λ(1 − 9τ/35); sigmoid: mean λτ log(1 + e^(1/τ))), so
+    the objective is not quite the free energy. Variance: grows as τ falls; a per-sample relative standard deviation of
+    the gradient of about 2 at τ = 0.05 and 1 at τ = 0.5 on a small linear problem. Cost: one exact Poisson draw and
+    work for the arrivals that are soft, 2τλ (cubic) or up to (1 + 15τ)λ (sigmoid). Continuous sites keep the guide's
+    own reparameterised sample.
 
-    `hard` rounds what the decoder sees to whole counts and keeps the derivative.
+    `hard` gives the decoder whole counts and keeps the derivative. Source: arXiv:2405.14473 (sigmoid),
+    arXiv:2602.03896 (cubic).
     """
 
     hard: bool = False
+    indicator: str = "cubic"
     name: str = "arrival-time"
     exact: bool = False
 
     def draw(self, key, q, temperature):
-        if not isinstance(base_of(q), Poisson | dist.Poisson):
-            _check_reparameterised(q)
+        log_rate = _log_rate_to_relax(q)
+        if log_rate is None:
             return None
-        # The base of an expanded or reshaped site may be smaller than the site: bring its log-rate to full shape.
-        log_rate = jnp.broadcast_to(log_rate_of(base_of(q)), q.batch_shape + q.event_shape)
-        return soft_poisson_from_log(key, log_rate, temperature, hard=self.hard)
+        return soft_poisson_from_log(key, log_rate, temperature, hard=self.hard, indicator=self.indicator)
+
+
+@dataclass(frozen=True)
+class GumbelSoftmax:
+    """Counts as the softmax of perturbed log-probabilities of all counts up to a quantile.
+
+    Bias: the softmax averages neighbouring counts, so mean and variance are off at every τ > 0, most at rates below
+    1. Variance: grows as τ falls. Cost: every element goes through all counts up to the 1e-6 quantile of the largest
+    rate, two logarithms and two exponentials each; the memory of a few arrays.
+
+    `hard` gives the decoder the likeliest count and keeps the derivative. Source: arXiv:1611.01144, arXiv:1611.00712.
+    """
+
+    hard: bool = False
+    name: str = "gumbel-softmax"
+    exact: bool = False
+
+    def draw(self, key, q, temperature):
+        log_rate = _log_rate_to_relax(q)
+        return None if log_rate is None else gumbel_softmax_poisson(key, log_rate, temperature, self.hard)
+
+
+@dataclass(frozen=True)
+class StraightThrough:
+    """Whole counts forward, the derivative of their mean backward: dz/dλ = 1.
+
+    Bias: a count's deviation from its rate counts as noise that does not depend on the rate, so a decoder is not
+    charged for the spread that a higher rate brings (Σ_k ‖Φ_k‖² dλ_k in a linear one); it does not go away with more
+    samples, and there is no temperature. Variance: low, that of the counts alone. Cost: one exact Poisson draw.
+    Source: Bengio, Léonard & Courville 2013 (arXiv:1308.3432).
+    """
+
+    name: str = "straight-through"
+    exact: bool = False
+
+    def draw(self, key, q, temperature):
+        log_rate = _log_rate_to_relax(q)
+        if log_rate is None:
+            return None
+        rate = jnp.exp(log_rate)
+        return rate + jax.lax.stop_gradient(poisson_counts(key, jax.lax.stop_gradient(rate)) - rate)
+
+
+@dataclass(frozen=True)
+class ScoreFunction:
+    """Whole counts, and the gradient of their log-probability weighted by what they cost.
+
+    Bias: none, for any decoder and any family of counts with a log-probability. Variance: high, a per-sample relative
+    standard deviation of 9 on a small linear problem; it grows with the number of units, since each is blamed for what
+    all do to an image. The baseline of a particle is the mean cost of the others on the same image. Cost: as many
+    decoder passes as `particles`, at least 2. The free energy adds what a draw by itself cannot give.
+    Source: Williams 1992; Kool, van Hoof & Welling 2019 (leave-one-out baseline).
+    """
+
+    particles: int = 4
+    name: str = "score-function"
+    exact: bool = False
+
+    def draw(self, key, q, temperature):
+        return None
+
+
+@dataclass(frozen=True)
+class Reparameterised:
+    """The guide's own samples, through which the gradient passes: for codes without counts.
+
+    Bias: none. Variance: that of one draw, small for Gaussian codes. Cost: one draw. Source: Kingma & Welling 2014.
+    """
+
+    name: str = "reparameterised"
+    exact: bool = False
+
+    def draw(self, key, q, temperature):
+        _check_reparameterised(q)
+        return None
 
 
 @dataclass(frozen=True)
@@ -91,7 +195,13 @@ class Hard:
         return None
 
 
-ESTIMATORS: Mapping[str, Callable[[], Estimator]] = {"exact": Exact, "arrival-time": ArrivalTime}
+ESTIMATORS: Mapping[str, Callable[..., Estimator]] = {
+    "exact": Exact,
+    "arrival-time": ArrivalTime,
+    "gumbel-softmax": GumbelSoftmax,
+    "straight-through": StraightThrough,
+    "score-function": ScoreFunction,
+}
 
 
 def _check_reparameterised(q):

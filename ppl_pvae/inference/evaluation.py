@@ -1,4 +1,7 @@
-"""What a trained program says about images: codes, costs and reconstructions as NumPy arrays."""
+"""What a trained program says about images: codes, costs and reconstructions as NumPy arrays.
+
+Global latents are held at one posterior draw, the same for all images and for everything that is read.
+"""
 
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -6,16 +9,17 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpyro.distributions as dist
 from jax import random
 from numpyro.distributions import constraints
 from numpyro.handlers import seed, substitute, trace
 
-from ppl_pvae.distributions import base_of
+from ppl_pvae.distributions import Poisson, base_of
 from ppl_pvae.inference.estimators import Exact, Hard, LocalValues, is_local
 from ppl_pvae.inference.free_energy import FreeEnergy, run_program
 from ppl_pvae.inference.spread import codes_like, jacobian, one_image
 
-__all__ = ["Code", "Readout", "code_of", "draw_codes", "encode", "linear_dictionary", "read_out"]
+__all__ = ["Code", "Readout", "code_of", "draw_codes", "encode", "held_globals", "linear_dictionary", "read_out"]
 
 BATCH = 1000
 SIGNLESS = (constraints.nonnegative, constraints.positive, constraints.nonnegative_integer)
@@ -47,6 +51,8 @@ class Code(NamedTuple):
     units: tuple[int, ...]
     is_count: bool
     is_nonnegative: bool
+    relaxed: tuple[str, ...] = ()  # sites of Poisson counts, which estimators give a gradient
+    stuck: tuple[str, ...] = ()  # sites through whose samples no gradient passes
 
 
 def _units(values):
@@ -62,6 +68,19 @@ def _side_by_side(sites, traces, read):
     return jnp.concatenate(
         [_units(jnp.broadcast_to(read(n), jnp.shape(traces.guide[n]["value"]))) for n in sites], axis=1
     )
+
+
+def held_globals(params, guide, nets, x, *, plate: str = "image") -> dict[str, Any]:
+    """The parameters, and one posterior draw of each global latent beside them."""
+    x = jnp.asarray(x[:2], jnp.float32)
+
+    def draw(params, x):
+        means = LocalValues(seed(substitute(guide, params), random.key(0)), Exact(), 1.0, plate)
+        sites = trace(means).get_trace(x, nets).items()
+        return {n: s["value"] for n, s in sites if s["type"] == "sample" and not is_local(s, plate)}
+
+    # Most programs have none, which an abstract run tells in no time.
+    return dict(params) | (draw(params, x) if jax.eval_shape(draw, params, x) else {})
 
 
 @lru_cache(maxsize=32)
@@ -104,7 +123,7 @@ def read_out(key: jax.Array, params, model, guide, nets, x, *, exact: bool, plat
 
     `exact` says that the expected distortion has a closed form for the program (see `why_not_exact`).
     """
-    read = _compile(model, guide, nets, exact, plate)
+    read, params = _compile(model, guide, nets, exact, plate), held_globals(params, guide, nets, x, plate=plate)
     size = BATCH  # whatever the number of images: one compilation for all
     rows: dict[str, list] = {}
     for start in range(0, len(x), size):
@@ -137,7 +156,7 @@ def _compile_mean(guide, nets, plate: str):
 def encode(params, guide, nets, x, *, plate: str = "image") -> np.ndarray:
     """E_q z of each image, (image, unit): the firing rates of a Poisson code."""
     batches = [np.asarray(x[start : start + BATCH], np.float32) for start in range(0, len(x), BATCH)]
-    compiled = _compile_mean(guide, nets, plate)
+    compiled, params = _compile_mean(guide, nets, plate), held_globals(params, guide, nets, x, plate=plate)
     return np.concatenate([np.asarray(compiled(params, batch)) for batch in batches])
 
 
@@ -156,13 +175,17 @@ def code_of(params, model, guide, nets, x, *, plate: str = "image") -> Code:
             random.key(0), params, model, guide, (x, nets), {}, estimator=Exact(), temperature=1.0, plate=plate
         )
         sites = _local(traces, plate)
-        supports = [base_of(traces.guide[n]["fn"]).support for n in sites]
+        bases = {n: base_of(traces.guide[n]["fn"]) for n in sites}
+        supports = [base.support for base in bases.values()]
+        relaxed = tuple(n for n, base in bases.items() if isinstance(base, Poisson | dist.Poisson))
         seen.append(
             Code(
                 sites=tuple(sites),
                 units=tuple(_units(traces.guide[n]["value"]).shape[1] for n in sites),
                 is_count=all(support is constraints.nonnegative_integer for support in supports),
                 is_nonnegative=all(support in SIGNLESS for support in supports),
+                relaxed=relaxed,
+                stuck=tuple(n for n, base in bases.items() if n not in relaxed and not base.has_rsample),
             )
         )
 
@@ -181,5 +204,5 @@ def linear_dictionary(key: jax.Array, params, model, guide, nets, x, *, plate: s
         first = next(iter(by_site.values()))
         return [first[name] for name in _local(traces, plate)]
 
-    pixels = x.shape[1]
+    pixels, params = x.shape[1], held_globals(params, guide, nets, x, plate=plate)
     return np.concatenate([np.asarray(each).reshape(pixels, -1).T for each in slopes(params, x[:2])])

@@ -11,7 +11,8 @@ from numpyro.infer.elbo import ELBO
 
 from ppl_pvae.distributions import SquaredError, base_of
 from ppl_pvae.inference.divergence import site_divergence
-from ppl_pvae.inference.estimators import ArrivalTime, Estimator, LocalValues, is_local
+from ppl_pvae.inference.estimators import ArrivalTime, Estimator, LocalValues, ScoreFunction, is_local
+from ppl_pvae.inference.score import log_prob_of_counts, with_score_gradient
 from ppl_pvae.inference.spread import expected_excess
 
 __all__ = ["FreeEnergy", "Parts", "Traces", "run_program"]
@@ -133,26 +134,33 @@ class FreeEnergy(ELBO):
         beta = self.beta if beta is None else beta
         price = self.spike_price if spike_price is None else spike_price
         images = self.images if images is None else images
+        scored = isinstance(self.estimator, ScoreFunction)
+        particles = self.num_particles * (self.estimator.particles if isinstance(self.estimator, ScoreFunction) else 1)
 
         def one(key):
-            parts = self.parts(key, param_map, model, guide, *args, temperature=temperature, **kwargs)
-            count = parts.distortion.shape[0] if images is None else images
+            traces = self._run(key, param_map, model, guide, args, kwargs, temperature)
+            parts = self.parts_of(traces, param_map, model, *args, **kwargs)
             # Without a price activity may be infinite or undefined, as the mean of a heavy-tailed code is; where it is
             # known to be free, it costs no pass over the code either.
             free = isinstance(price, int | float) and price == 0
             priced = 0.0 if free else price * jnp.where(price > 0, parts.activity, 0.0)
-            per_image = parts.distortion + beta * parts.coding_rate + priced
-            return jnp.mean(per_image) + sum(parts.global_kl.values()) / count
+            cost = beta * parts.coding_rate + priced
+            count = parts.distortion.shape[0] if images is None else images
+            score = log_prob_of_counts(traces, self.plate) if scored else 0.0
+            return parts.distortion, score, cost, sum(parts.global_kl.values()) / count
 
-        if self.num_particles == 1:
-            return one(rng_key)
-        return jnp.mean(self.vectorize_particles_fn(one, random.split(rng_key, self.num_particles)))
+        if particles == 1:
+            distortion, _, cost, shared = one(rng_key)
+            return jnp.mean(distortion + cost) + shared
+        distortion, score, cost, shared = self.vectorize_particles_fn(one, random.split(rng_key, particles))
+        if scored:
+            distortion = with_score_gradient(distortion, score)
+        return jnp.mean(distortion + cost) + jnp.mean(shared)
 
-    def parts(self, rng_key, param_map, model, guide, *args, temperature=None, **kwargs) -> Parts:
-        """The unweighted terms, per image and per site, at one draw of what is sampled."""
+    def _run(self, key, param_map, model, guide, args, kwargs, temperature) -> Traces:
         temperature = self.temperature if temperature is None else temperature
-        traces = run_program(
-            rng_key,
+        return run_program(
+            key,
             param_map,
             model,
             guide,
@@ -162,6 +170,10 @@ class FreeEnergy(ELBO):
             temperature=temperature,
             plate=self.plate,
         )
+
+    def parts(self, rng_key, param_map, model, guide, *args, temperature=None, **kwargs) -> Parts:
+        """The unweighted terms, per image and per site, at one draw of what is sampled."""
+        traces = self._run(rng_key, param_map, model, guide, args, kwargs, temperature)
         return self.parts_of(traces, param_map, model, *args, **kwargs)
 
     def parts_of(self, traces: Traces, param_map, model, *args, **kwargs) -> Parts:

@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from typing import NamedTuple
 
+from ppl_pvae.errors import UserError
 from ppl_pvae.models import gaussian, poisson, rectified_gaussian
 
-__all__ = ["BUILT_IN", "COORDINATES", "Program", "Variation", "built_in"]
+__all__ = ["BUILT_IN", "COORDINATES", "Program", "Variation", "as_program", "built_in"]
 
 
 class Program(NamedTuple):
@@ -15,6 +16,23 @@ class Program(NamedTuple):
 
     model: Callable
     guide: Callable
+
+
+def as_program(pair) -> Program:
+    """(model, guide) as a `Program`.
+
+    Raises
+    ------
+    UserError
+        If it is no pair of functions.
+    """
+    try:
+        model, guide = pair
+    except (TypeError, ValueError):
+        model = guide = None
+    if not (callable(model) and callable(guide)):
+        raise UserError("a program is a name or (model, guide), two functions of (x, nets).")
+    return Program(model, guide)
 
 
 class Variation(NamedTuple):

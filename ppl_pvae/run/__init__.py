@@ -1,26 +1,24 @@
 """Training and opening runs: the one place that ties program, data, inference and analysis together."""
 
+import os
 import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ppl_pvae.analysis import Verdict, compare, datatree, write_tree
-from ppl_pvae.config import Settings, from_mapping, validate
+from ppl_pvae.config import OWN_PROGRAM, Settings, from_mapping, validate
 from ppl_pvae.data import Dataset, from_array, load
-from ppl_pvae.directory import check_directory
-from ppl_pvae.models import Program
+from ppl_pvae.directory import check_directory, check_same
+from ppl_pvae.errors import UserError
+from ppl_pvae.models import Program, as_program
 from ppl_pvae.run.description import describe
 from ppl_pvae.run.fitting import fit_parameters
 from ppl_pvae.run.outcome import describe_posterior, judge, summary_row
-from ppl_pvae.run.outputs import open_run, write_config, write_json, write_params, write_pictures
+from ppl_pvae.run.outputs import check_same_data, open_run, write_config, write_json, write_params, write_pictures
 from ppl_pvae.run.plan import Plan, make_plan
 from ppl_pvae.run.record import Run
 
 __all__ = ["Run", "describe", "fit_to_directory", "open_run", "train"]
-
-OWN_PROGRAM = "own"
 
 
 def train(program, x="natural", *, out=None, resume=False, check_convergence=False, progress=False, **settings) -> Run:
@@ -48,18 +46,24 @@ def train(program, x="natural", *, out=None, resume=False, check_convergence=Fal
     UserError
         For input that cannot be: the message says what to do.
     """
-    own = None if isinstance(program, str) else Program(*program)
+    own = None if isinstance(program, str) else as_program(program)
     label = OWN_PROGRAM if own else program
-    named = {"data": x} if isinstance(x, str) else {"data": "array"}
+    for name in ("data", "program"):
+        if name in settings:
+            raise UserError(f"{name} is given already, as {'x' if name == 'data' else 'the program'}; leave it out.")
+    is_name = isinstance(x, str | os.PathLike)
+    named = {"data": os.fspath(x) if is_name else "array"}
     chosen = validate(from_mapping({"program": label, **named, **settings}), own_program=own is not None)
-    dataset = _load(chosen) if isinstance(x, str) else from_array(np.asarray(x), seed=chosen.data_seed)
-    plan = make_plan(chosen, dataset, own)
-    if out is None:
-        return _fit(plan, None, resume=False, check_convergence=check_convergence, progress=progress)
-    check_directory(Path(out), resume=resume)
-    if finished := _finished(Path(out), own, resume=resume, check_convergence=check_convergence):
-        return finished
-    return _fit(plan, Path(out), resume=resume, check_convergence=check_convergence, progress=progress)
+    folder = None if out is None else Path(out)
+    if folder is not None:
+        check_directory(folder, resume=resume)
+    plan = make_plan(chosen, _load(chosen) if is_name else from_array(x, seed=chosen.data_seed), own)
+    if folder is not None:
+        check_same(plan.settings, folder, own_program=own is not None)
+        check_same_data(plan, folder)
+        if finished := _finished(folder, own, resume=resume, check_convergence=check_convergence):
+            return finished
+    return _fit(plan, folder, resume=resume, check_convergence=check_convergence, progress=progress)
 
 
 def fit_to_directory(settings: Settings, out: Path, *, resume: bool, check_convergence: bool, progress: bool) -> Run:
@@ -73,6 +77,7 @@ def fit_to_directory(settings: Settings, out: Path, *, resume: bool, check_conve
     if finished := _finished(out, None, resume=resume, check_convergence=check_convergence):
         return finished
     plan = make_plan(settings, _load(settings))
+    check_same_data(plan, out)
     return _fit(plan, out, resume=resume, check_convergence=check_convergence, progress=progress)
 
 

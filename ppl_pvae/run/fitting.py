@@ -30,6 +30,7 @@ def measure(plan: Plan, params, x, *, images: int = MEASURED_IMAGES, beta: float
     out = read_out(random.key(0), params, *plan.program, plan.nets, chosen, exact=exact)
     activity = out.mean if plan.code.is_nonnegative else np.abs(out.z)
     nats, distortion = metrics.coding_rate(out.kl), float(out.distortion.mean(dtype=np.float64))
+    spikes = {"nats_per_spike": metrics.nats_per_spike(out.kl, out.mean)} if plan.code.is_count else {}
     return {
         "free_energy": distortion + beta * nats + out.global_kl / len(plan.dataset.train),
         "distortion": distortion,
@@ -37,6 +38,11 @@ def measure(plan: Plan, params, x, *, images: int = MEASURED_IMAGES, beta: float
         "firing_rate": metrics.firing_rate(activity),
         "spikes_per_image": metrics.spikes_per_image(activity),
         "zeros": metrics.zeros(out.z),
+        "lifetime_sparseness": metrics.lifetime_sparseness(out.z),
+        "population_sparseness": metrics.population_sparseness(out.z),
+        "r2": metrics.r2(chosen, out.squared_error),
+        "active_units": metrics.active_units(out.kl),
+        **spikes,
     }
 
 
@@ -112,12 +118,12 @@ def fit_parameters(plan: Plan, folder: Path | None = None, *, resume: bool = Fal
     """
     trainer = plan.trainer()
     history = History(folder)
-    if folder and resume and (saved := _newest_checkpoint(folder)):
-        trainer.state, trainer.step = restore(trainer.state, saved), int(saved["step"])
+    if folder and resume:
+        if saved := _newest_checkpoint(folder):
+            trainer.state, trainer.step = restore(trainer.state, saved), int(saved["step"])
         history.resume_at(trainer.step)
     settings, steps = plan.settings, trainer.recipe.steps
-    if trainer.step < steps:
-        history.add({"event": "start", "step": trainer.step})
+    history.add({"event": "start", "step": trainer.step})
     bar = _Progress(progress, trainer.step, steps, settings.program)
     try:
         while trainer.step < steps:
@@ -155,7 +161,8 @@ def _next_stop(step, settings):
 def _check_finite(trainer):
     if not math.isfinite(trainer.loss):
         raise UserError(
-            f"training diverged before step {trainer.step}: the free energy is {trainer.loss}; lower learning_rate."
+            f"training diverged before step {trainer.step}: the free energy is {trainer.loss}; start anew with a lower "
+            "learning_rate, in another directory."
         )
 
 

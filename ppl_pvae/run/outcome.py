@@ -7,8 +7,9 @@ import numpy as np
 from jax import random
 
 from ppl_pvae.analysis import Posterior, slopes, summarise
-from ppl_pvae.inference import FreeEnergy
-from ppl_pvae.inference.evaluation import draw_codes, linear_dictionary, read_out
+from ppl_pvae.inference import FreeEnergy, Reparameterised
+from ppl_pvae.inference.evaluation import draw_codes, held_globals, linear_dictionary, read_out
+from ppl_pvae.inference.silence import silent_free_energy
 from ppl_pvae.run.fitting import Fitted, measure
 from ppl_pvae.run.plan import Plan
 
@@ -48,7 +49,13 @@ def describe_posterior(plan: Plan, params, split: str = "test") -> Posterior:
         is_nonnegative=code.is_nonnegative,
         objective=_objective(key_objective, plan, params, x, out),
         likelihood_constant=out.constant,
-        silent_free_energy=_silent_free_energy(plan, x, out.constant),
+        silent_free_energy=silent_free_energy(
+            held_globals(params, plan.program.guide, plan.nets, x),
+            *plan.program,
+            plan.nets,
+            x,
+            plan.dataset.train.mean(axis=0),
+        ),
     )
 
 
@@ -78,14 +85,6 @@ def _objective(key, plan, params, x, out):
     return float(np.average(losses, weights=[len(part) for part in parts]))
 
 
-def _silent_free_energy(plan, x, constant):
-    """Free energy of sending nothing: E‖x‖², or −log p(x) at each pixel's training mean for another likelihood."""
-    if constant:
-        return float(np.mean(np.sum(np.square(x, dtype=np.float64), axis=1)))
-    mean = np.broadcast_to(plan.dataset.train.mean(axis=0), x.shape)
-    return -float(np.mean(np.asarray(plan.nets.observe(mean).log_prob(x))))
-
-
 def judge(plan: Plan, params) -> dict[str, float]:
     """The metrics on training images by which convergence is judged."""
     return measure(plan, params, plan.dataset.train, images=JUDGED_IMAGES)
@@ -103,6 +102,6 @@ def summary_row(plan: Plan, fitted: Fitted, posterior: Posterior) -> dict[str, A
         "seconds": None,
         "slopes": slopes(fitted.history),
         **{name: getattr(settings, name) for name in copied},
-        "estimator": plan.estimator.name,
+        "estimator": None if isinstance(plan.estimator, Reparameterised) else plan.estimator.name,
         "train": judged,
     }

@@ -1,25 +1,29 @@
 """The files of a run directory: what is written when, and how they are read again."""
 
+import hashlib
 import inspect
 import json
 import platform
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ppl_pvae import __version__
 from ppl_pvae.analysis import Posterior, open_tree
 from ppl_pvae.config import Settings, read_recipe, to_toml, validate
+from ppl_pvae.data import Dataset
 from ppl_pvae.errors import UserError
 from ppl_pvae.inference.checkpoint import flatten, load_arrays, restore, save_arrays
-from ppl_pvae.models import BUILT_IN, Program
+from ppl_pvae.models import BUILT_IN, Program, as_program
 from ppl_pvae.run.plan import Plan, build_nets, build_program, parameter_template
 from ppl_pvae.run.record import Run
 
-__all__ = ["open_run", "versions", "write_config", "write_json", "write_params", "write_pictures"]
+__all__ = ["check_same_data", "open_run", "versions", "write_config", "write_json", "write_params", "write_pictures"]
 
 _VERSIONED = ("numpyro", "jax", "jaxlib", "optax", "equinox", "numpy")
 
@@ -43,10 +47,31 @@ def write_config(folder: Path, plan: Plan) -> None:
     about = {
         "pixels": plan.nets.pixels,
         "data": plan.dataset.name,
+        "data_digest": _digest(plan.dataset),
         "versions": versions(),
         "program_text": program_text(plan.program),
     }
     _write_text(folder / "config.toml", to_toml(plan.settings, about))
+
+
+def _digest(dataset: Dataset) -> str:
+    """A few letters that other training images would not have."""
+    shape = ",".join(map(str, dataset.train.shape)).encode()
+    return hashlib.sha256(shape + np.ascontiguousarray(dataset.train).tobytes()).hexdigest()[:16]
+
+
+def check_same_data(plan: Plan, folder: Path) -> None:
+    """Make sure that a run which is to be continued, if there is one, keeps its images.
+
+    Raises
+    ------
+    UserError
+        If the training images are not those that the run was started with.
+    """
+    path = folder / "config.toml"
+    about = tomllib.loads(path.read_text(encoding="utf-8"))["about"] if path.is_file() else {}
+    if about.get("data_digest", _digest(plan.dataset)) != _digest(plan.dataset):
+        raise UserError(f"{folder} was started with other images; give them again, or give --out another directory.")
 
 
 def write_params(folder: Path, params: Mapping[str, Any]) -> None:
@@ -110,22 +135,28 @@ def open_run(path: str | Path, program: Program | tuple | None = None) -> Run:
     settings = validate(settings, own_program=settings.program not in BUILT_IN)
     arrays = load_arrays(folder / "params.npz")
     nets = build_nets(settings, _pixels(folder))
-    lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     return Run(
         settings=settings,
         program=program,
         nets=nets,
         params=restore(parameter_template(program, nets), arrays),
-        summary=json.loads((folder / "summary.json").read_text(encoding="utf-8")),
-        history=[json.loads(line) for line in lines],
+        summary=_read(folder / "summary.json", json.loads),
+        history=_read(folder / "metrics.jsonl", lambda text: [json.loads(line) for line in text.splitlines()]),
         tree=open_tree(folder / "posterior.nc"),
         path=folder,
     )
 
 
+def _read(path: Path, parse: Callable[[str], Any]) -> Any:
+    try:
+        return parse(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot read {path}: {error}; it is damaged, fit anew in another directory.") from None
+
+
 def _program_of(settings: Settings, program, folder):
     if program is not None:
-        return Program(*program)
+        return as_program(program)
     if settings.program not in BUILT_IN:
         raise UserError(f"{folder} was trained with functions of your own; give open_run(path, (model, guide)).")
     return build_program(settings)

@@ -10,7 +10,7 @@ import optax
 from jax import random
 from numpyro.infer import SVI
 
-from ppl_pvae.config import Settings
+from ppl_pvae.config import Settings, with_training_defaults
 from ppl_pvae.data import Dataset
 from ppl_pvae.errors import UserError
 from ppl_pvae.inference import (
@@ -20,6 +20,7 @@ from ppl_pvae.inference import (
     FreeEnergy,
     Hard,
     Recipe,
+    Reparameterised,
     Trainer,
     why_not_exact,
 )
@@ -133,6 +134,9 @@ def make_plan(settings: Settings, dataset: Dataset, program: Program | None = No
     try:
         params = initial_params(key, program, nets, x)
         code = code_of(params, *program, nets, x)
+        if not code.sites:
+            raise UserError('the program has no latent inside numpyro.plate("image", len(x)): there is no code to fit.')
+        settings = _fit_for(settings, code)
         not_exact = why_not_exact(key, params, *program, x, nets)
         estimator = _choose(settings, not_exact, code)
         # An abstract step: whatever the free energy refuses is refused before anything is trained or written.
@@ -145,19 +149,38 @@ def make_plan(settings: Settings, dataset: Dataset, program: Program | None = No
     return Plan(settings, program, nets, dataset, estimator, not_exact, code)
 
 
+def _fit_for(settings: Settings, code: Code) -> Settings:
+    """The settings with the defaults that its kind of code asks for; refuses a price on what may be negative."""
+    if settings.spike_price and not code.is_nonnegative:
+        raise UserError(f"spike_price needs a code that is never negative, and {settings.program!r} is; use 0.")
+    return with_training_defaults(settings, counts=bool(code.relaxed or code.is_count))
+
+
 def _choose(settings: Settings, not_exact: str | None, code: Code) -> Estimator:
-    """The estimator that was asked for, if it holds; for "auto" the exact one where it holds."""
-    problems = {
-        "exact": not_exact,
-        "arrival-time": None if code.is_count else "it relaxes Poisson counts, and the program has none",
-    }
+    """The estimator that was asked for, if it holds; for "auto" the first that does: exact, arrival-time, ..."""
+    options = {name: getattr(settings, name) for name in ("hard", "indicator", "particles")}
+    problems = _problems(not_exact, code)
     holding = [name for name, problem in problems.items() if problem is None]
-    if settings.estimator == "auto":
-        # Without counts every site is reparameterised by its own sample, which the arrival-time handler leaves alone.
-        return ESTIMATORS[holding[0] if holding else "arrival-time"]()
-    if problems[settings.estimator] is not None:
+    name = settings.estimator
+    if name == "auto":
+        if not holding:  # neither counts nor an exact expectation
+            return Reparameterised()
+        name = holding[0]
+    if problems[name] is not None:
         raise UserError(
-            f"the estimator {settings.estimator!r} does not hold for the program {settings.program!r}: "
-            f"{problems[settings.estimator]}; use {' or '.join(holding) or 'auto'}."
+            f"the estimator {name!r} does not hold for the program {settings.program!r}: {problems[name]}; "
+            f"use {' or '.join(holding) or 'auto'}."
         )
-    return ESTIMATORS[settings.estimator]()
+    make: Any = ESTIMATORS[name]
+    return make(**{field.name: options[field.name] for field in fields(make) if field.name in options})
+
+
+def _problems(not_exact: str | None, code: Code) -> dict[str, str | None]:
+    """Why each estimator does not hold for a program, or None where it does, in the order in which "auto" asks."""
+    if code.stuck:
+        relaxation = f"it relaxes Poisson counts, and no gradient passes through site {code.stuck[0]!r}"
+    else:
+        relaxation = None if code.relaxed else "it relaxes Poisson counts, and the program has none"
+    score = None if code.relaxed or code.stuck else "it is for counts, and the program has none"
+    relaxations = ("arrival-time", "gumbel-softmax", "straight-through")
+    return {"exact": not_exact, **dict.fromkeys(relaxations, relaxation), "score-function": score}

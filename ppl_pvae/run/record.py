@@ -80,7 +80,7 @@ class Run:
         """
         x = np.asarray(x, dtype=np.float32)
         x = x.reshape(len(x), -1) if x.ndim == 3 else x
-        if x.ndim != 2 or x.shape[1] != self.nets.pixels:
+        if x.ndim != 2 or x.shape[1] != self.nets.pixels or not len(x):
             raise UserError(
                 f"expected images of shape (image, {self.nets.pixels}), got {x.shape}; preprocess them alike."
             )

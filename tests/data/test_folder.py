@@ -187,3 +187,11 @@ def test_folders_without_enough_are_refused(tmp_path, photograph):
     save(tmp_path / "a.png", photograph(0, (40, 40)))
     with pytest.raises(UserError, match="too few or too small"):
         data.load(tmp_path)
+
+
+def test_white_may_be_zero_in_any_depth(tmp_path):
+    """MINISWHITE images come out as what they show, in 8 bits and in 16."""
+    tifffile.imwrite(tmp_path / "8.tif", 255 - GREY, photometric="miniswhite")
+    tifffile.imwrite(tmp_path / "16.tif", 65535 - deep(GREY), photometric="miniswhite")
+    for name in ("8.tif", "16.tif"):
+        assert_allclose(read_grey(tmp_path / name), GREY, atol=1e-3)

@@ -10,9 +10,10 @@ import scipy.stats
 from numpy.testing import assert_allclose, assert_array_equal
 
 from ppl_pvae.distributions.arrival_crowd import crowd_sums
+from ppl_pvae.distributions.arrival_steps import STEPS, Cubic
 from ppl_pvae.distributions.arrival_window import window_sums
 from ppl_pvae.distributions.random_words import cipher_key
-from ppl_pvae.distributions.soft_poisson import _cubic_step, _hard_step, soft_poisson, soft_poisson_from_log
+from ppl_pvae.distributions.soft_poisson import _hardened, soft_poisson, soft_poisson_from_log
 from tests.oracles.direct_arrival import direct_soft_poisson
 
 RATES = (0.01, 0.1, 1.0, 10.0, 100.0)
@@ -26,7 +27,7 @@ def arrivals_enough(rate, temperature):
     return int(scipy.stats.poisson.isf(1e-9, rate * (1 + temperature))) + 2
 
 
-@partial(jax.jit, static_argnums=0, static_argnames=("hard", "arrivals"))
+@partial(jax.jit, static_argnums=0, static_argnames=("hard", "arrivals", "indicator"))
 def with_slope(function, key, rate, temperature, **settings):
     return jax.jvp(lambda rate: function(key, rate, temperature, **settings), (rate,), (jnp.ones_like(rate),))
 
@@ -101,16 +102,17 @@ def test_hard_counts_are_poisson_and_share_the_derivative(temperature):
     assert_array_equal(slope, soft_slope)
 
 
-def test_crowds_have_the_moments_of_their_arrivals():
-    """Closed-form moments of one arrival, against the window sums of 400 arrivals in 50,000 elements."""
-    arrivals, elements, temperature = 400.0, 50_000, jnp.float32(0.4)
-    for hard, step in ((False, _cubic_step), (True, _hard_step)):
-        summed = window_sums(cipher_key(jax.random.key(0)), jnp.full(elements, arrivals), temperature, step)
-        normal = crowd_sums(cipher_key(jax.random.key(1)), jnp.full(elements, arrivals), temperature, hard)
-        exact, error = moments_with_errors(*(np.asarray(x, np.float64) for x in summed))
-        ours, our_error = moments_with_errors(*(np.asarray(x, np.float64) for x in normal))
-        rounding = np.array([0, 0, 1 / 12, 0, 0]) if hard else 0
-        assert np.all(np.abs(ours - exact) < SIGMAS * np.hypot(error, our_error) + rounding)
+@pytest.mark.parametrize("indicator", STEPS)
+@pytest.mark.parametrize("hard", [False, True])
+def test_crowds_have_the_moments_of_their_arrivals(indicator, hard):
+    """A normal with the moments of one arrival, against the window sums of 400 arrivals in 50,000 elements."""
+    step = _hardened(STEPS[indicator]) if hard else STEPS[indicator]
+    arrivals, temperature = jnp.full(50_000, 400.0), jnp.float32(0.4)
+    summed = window_sums(cipher_key(jax.random.key(0)), arrivals, temperature, step)
+    normal = crowd_sums(cipher_key(jax.random.key(1)), arrivals, temperature, step)
+    exact, error = moments_with_errors(*(np.asarray(x, np.float64) for x in summed))
+    ours, our_error = moments_with_errors(*(np.asarray(x, np.float64) for x in normal))
+    assert np.all(np.abs(ours - exact) < SIGMAS * np.hypot(error, our_error))
 
 
 @pytest.mark.parametrize(
@@ -126,10 +128,38 @@ def test_crowds_have_the_moments_of_their_arrivals():
 def test_every_arrival_is_taken_once_and_by_its_owner(arrivals):
     """With a step that counts 1 for every arrival the sum is the number of arrivals."""
     summed, slope = jax.jit(window_sums, static_argnums=3)(
-        cipher_key(jax.random.key(0)), jnp.asarray(arrivals, jnp.float32), jnp.float32(1.0), jnp.ones_like
+        cipher_key(jax.random.key(0)), jnp.asarray(arrivals, jnp.float32), jnp.float32(1.0), _one
     )
     assert_array_equal(summed, arrivals)
-    assert_array_equal(np.asarray(slope) > 0, arrivals > 0)
+    assert_array_equal(slope, 2 * arrivals)
+
+
+def _one(u, temperature):
+    return jnp.ones_like(u), jnp.full_like(u, 2.0)
+
+
+@pytest.mark.parametrize("temperature", [0.03, 0.3, 1.0, 3.0])
+@pytest.mark.parametrize("rate", [0.05, 2.0, 40.0])
+def test_the_law_with_a_sigmoid_is_that_of_the_direct_form(rate, temperature):
+    """Mean, variance and covariance of (z, dz/dλ) against one exponential per arrival; E z = λτ log(1 + e^(1/τ))."""
+    most = int(scipy.stats.poisson.isf(1e-9, rate * (1 + 15 * temperature))) + 2
+    key_direct, key_cheap = jax.random.split(jax.random.key(round(1000 * rate + 10 * temperature)))
+    draws = 20_000
+    z, slope = pairs(soft_poisson, key_cheap, rate, temperature, draws, indicator="sigmoid")
+    direct = pairs(direct_soft_poisson, key_direct, rate, temperature, draws, arrivals=most, indicator="sigmoid")
+    ours, error = moments_with_errors(z, slope)
+    theirs, error_direct = moments_with_errors(*direct)
+    assert np.all(np.abs(ours - theirs) < SIGMAS * np.hypot(error, error_direct) + 1e-6 * (1 + rate))
+    expected = rate * temperature * np.logaddexp(0, 1 / temperature)
+    assert abs(ours[0] - expected) < SIGMAS * error[0] + 2e-6 * rate
+
+
+@pytest.mark.parametrize("temperature", [0.03, 1.0])
+def test_hard_counts_with_a_sigmoid_are_poisson(temperature):
+    z, _ = pairs(soft_poisson, jax.random.key(2), 3.0, temperature, DRAWS, hard=True, indicator="sigmoid")
+    observed = np.bincount(np.minimum(z, 10).astype(int), minlength=11)
+    expected = np.append(scipy.stats.poisson.pmf(np.arange(10), 3.0), scipy.stats.poisson.sf(9, 3.0)) * len(z)
+    assert scipy.stats.chisquare(observed, expected).pvalue > 1e-4
 
 
 @pytest.mark.parametrize(("elements", "arrivals", "calls"), [(100_000, 6, 2), (8, 5_000, 1000)])
@@ -137,9 +167,7 @@ def test_arrivals_of_one_element_are_independent(elements, arrivals, calls):
     """The variance of a sum of M arrivals is M times that of one: in passes (many elements), in a list (few)."""
     keys = jax.random.split(jax.random.key(5), calls)
     sums, _ = jax.lax.map(
-        lambda key: window_sums(
-            cipher_key(key), jnp.full(elements, arrivals, jnp.float32), jnp.float32(1), _cubic_step
-        ),
+        lambda key: window_sums(cipher_key(key), jnp.full(elements, arrivals, jnp.float32), jnp.float32(1), Cubic()),
         keys,
     )
     variance = np.var(np.asarray(sums, np.float64)) / arrivals
@@ -228,6 +256,13 @@ def test_shapes_and_keys(shape, make):
 def test_temperatures_that_have_no_window(temperature):
     with pytest.raises(ValueError, match=r"temperature must be in \(0, 1\]"):
         soft_poisson(jax.random.key(0), jnp.ones(2), temperature)
+
+
+def test_an_indicator_that_is_none_and_a_temperature_that_is_none():
+    with pytest.raises(ValueError, match="indicator must be one of cubic, sigmoid, got 'step'"):
+        soft_poisson(jax.random.key(0), jnp.ones(2), 0.1, indicator="step")
+    with pytest.raises(ValueError, match=r"temperature must be > 0, got 0\.0"):
+        soft_poisson(jax.random.key(0), jnp.ones(2), 0.0, indicator="sigmoid")
 
 
 def test_memory_is_a_few_arrays_whatever_the_rate():

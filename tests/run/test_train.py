@@ -1,6 +1,7 @@
 """Training from Python: what a run holds, that it reopens, and that what was planted is found."""
 
 import json
+import shutil
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +18,7 @@ import ppl_pvae
 from ppl_pvae.distributions import Poisson
 from ppl_pvae.errors import UserError
 from ppl_pvae.inference.checkpoint import flatten
+from ppl_pvae.models import gaussian
 
 SETTINGS = {"units": 8, "batch_size": 200, "steps": 1500, "learning_rate": 0.02, "evaluate_every": 500}
 
@@ -195,3 +197,92 @@ def test_an_estimator_that_does_not_hold_is_refused(planted):
 
     with pytest.raises(UserError, match=r"'exact' does not hold .* the decoder is not affine; use arrival-time"):
         ppl_pvae.train((bent, straight), planted.images, estimator="exact", **SETTINGS)
+
+
+# --- what it refuses, and what it takes ---
+
+FEW = {"units": 2, "batch_size": 50, "steps": 2, "evaluate_every": 2}
+
+
+@pytest.fixture(scope="module")
+def short(planted, tmp_path_factory):
+    """The directory of a run of two steps."""
+    folder = tmp_path_factory.mktemp("short") / "run"
+    ppl_pvae.train("poisson", planted.images[:500], out=folder, **FEW)
+    return folder
+
+
+def test_a_run_that_is_continued_keeps_its_settings_and_its_images(short, planted):
+    before = (short / "config.toml").read_text()
+    with pytest.raises(UserError, match=r"was started with beta = 1\.0, not 3\.0"):
+        ppl_pvae.train("poisson", planted.images[:500], out=short, resume=True, beta=3.0, **FEW)
+    with pytest.raises(UserError, match="was started with other images"):
+        ppl_pvae.train("poisson", 2 * planted.images[:500], out=short, resume=True, **FEW)
+    assert (short / "config.toml").read_text() == before
+    assert ppl_pvae.train("poisson", planted.images[:500], out=short, resume=True, **FEW).path == short
+
+
+def test_a_run_killed_before_its_first_checkpoint_starts_anew(short, planted, tmp_path):
+    """Lines are not doubled, and one that was torn does not spoil the next."""
+    folder = tmp_path / "killed"
+    shutil.copytree(short, folder)
+    whole = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    for name in ("checkpoint.npz", "summary.json"):
+        (folder / name).unlink()
+    with (folder / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 2, "spl')
+    run = ppl_pvae.train("poisson", planted.images[:500], out=folder, resume=True, **FEW)
+    starts, rest = ([line for line in run.history if ("event" in line) is kind] for kind in (True, False))
+    assert starts == 2 * [{"event": "start", "step": 0}]
+    assert rest == [line for line in whole if "event" not in line]
+    assert ppl_pvae.open_run(folder).history == run.history
+
+
+def test_a_run_whose_last_process_died_after_its_last_step_says_so(short, planted, tmp_path):
+    folder = tmp_path / "died"
+    shutil.copytree(short, folder)
+    (folder / "summary.json").unlink()
+    run = ppl_pvae.train("poisson", planted.images[:500], out=folder, resume=True, **FEW)
+    assert [line["step"] for line in run.history if "event" in line] == [0, 2]
+
+
+def test_a_damaged_history_is_named(short, tmp_path):
+    folder = tmp_path / "torn"
+    shutil.copytree(short, folder)
+    (folder / "metrics.jsonl").write_text('{"step": 2, "spl')
+    with pytest.raises(UserError, match=r"cannot read .*metrics\.jsonl: .*it is damaged"):
+        ppl_pvae.open_run(folder)
+
+
+def test_paths_and_numbers_of_numpy_are_taken(planted, tmp_path):
+    np.save(tmp_path / "x.npy", planted.images[:500])
+    numbers = {"units": np.int64(2), "beta": np.float32(2), "encoder_bias": np.True_}
+    run = ppl_pvae.train("poisson", tmp_path / "x.npy", **{**FEW, **numbers})
+    assert (run.summary["units"], run.summary["beta"], run.settings.encoder_bias) == (2, 2.0, True)
+    assert run.settings.data == str(tmp_path / "x.npy")
+
+
+@pytest.mark.parametrize(
+    ("program", "settings", "complaint"),
+    [
+        ("poisson", {"data": "natural"}, "data is given already, as x"),
+        (lambda x, nets: None, {}, r"a program is a name or \(model, guide\)"),
+        ((1, 2, 3), {}, r"a program is a name or \(model, guide\)"),
+        ((gaussian.model, gaussian.guide), {"spike_price": 1.0}, "spike_price needs a code that is never negative"),
+    ],
+)
+def test_what_cannot_be_is_refused(program, settings, complaint, planted):
+    with pytest.raises(UserError, match=complaint):
+        ppl_pvae.train(program, planted.images[:100], **FEW, **settings)
+
+
+def test_a_program_of_ones_own_trains_as_suits_its_code(planted):
+    run = ppl_pvae.train((gaussian.model, gaussian.guide), planted.images[:500], **FEW)
+    assert (run.settings.prior_speed, run.settings.anneal, run.settings.coordinates) == (10.0, 0.0, None)
+
+
+def test_global_latents_are_the_same_for_all_images(own_run, planted):
+    """What `encode` says is what the tree says, in whatever company an image is read."""
+    x = own_run.tree["observed_data"]["x"].values.reshape(-1, 36)
+    assert_allclose(own_run.encode(x), own_run.tree["posterior"]["rate"], rtol=1e-5)
+    assert_allclose(own_run.encode(x[-3:]), own_run.encode(x)[-3:], rtol=1e-5)

@@ -1,0 +1,42 @@
+"""Settings as TOML: recipes, and the record that a run keeps of its own."""
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from ppl_pvae.config.settings import Settings, from_mapping
+from ppl_pvae.errors import UserError
+
+__all__ = ["read_recipe", "to_toml"]
+
+
+def read_recipe(path: Path) -> Settings:
+    """The settings in a TOML file; its table `about` is passed over: the `config.toml` of a run is a recipe too.
+
+    Raises
+    ------
+    UserError
+        If the file is not there, is no TOML, or holds something that is no setting.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"cannot read the recipe {path}: {getattr(error, 'strerror', None) or 'it is no text'}."
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"the recipe {path} is no valid TOML: {error}.") from None
+    try:
+        return from_mapping({key: value for key, value in content.items() if key != "about"})
+    except UserError as error:
+        raise UserError(f"in the recipe {path}: {error}") from None
+
+
+def to_toml(settings: Settings, about: Mapping[str, Any] | None = None) -> str:
+    """The settings as TOML; in the table `about` whatever else is worth keeping (versions, the program's text)."""
+    values = {name: value for name, value in dataclasses.asdict(settings).items() if value is not None}
+    return tomli_w.dumps(values | ({"about": about} if about else {}), multiline_strings=True)

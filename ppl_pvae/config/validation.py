@@ -1,0 +1,104 @@
+"""From settings as they were given to settings that can be fitted."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from ppl_pvae.config.programs import OF_COUNTS, OF_ESTIMATORS, OF_RATES, PROGRAMS, UNKNOWN, Program
+from ppl_pvae.config.ranges import CHOICES, LARGEST, RANGES
+from ppl_pvae.config.settings import Settings, typed
+from ppl_pvae.config.training import COUNTS, OTHERS, anneal_for, steps_for
+from ppl_pvae.errors import UserError
+from ppl_pvae.names import unknown_name
+
+__all__ = ["validate", "with_training_defaults"]
+
+
+def validate(settings: Settings, *, own_program: bool = False) -> Settings:
+    """The same settings, each of them possible, and those left open filled in with what suits program and size.
+
+    Parameters
+    ----------
+    own_program
+        True where model and guide are the caller's own functions, so that `program` is a label and no built-in name.
+
+    Raises
+    ------
+    UserError
+        For the first setting that is out of its range, unknown, or without meaning for the program.
+    """
+    values = {name: typed(name, value) for name, value in dataclasses.asdict(settings).items()}
+    for name, (holds, expected, remedy) in RANGES.items():
+        if values[name] is not None and not holds(values[name]):
+            raise UserError(f"{name} must be {expected}, got {values[name]}; {remedy}.")
+    for name, largest in LARGEST.items():
+        if values[name] is not None and values[name] > largest:
+            raise UserError(f"{name} must be <= {largest:g}, got {values[name]:g}; no machine can do more.")
+    for name, choices in CHOICES.items():
+        if values[name] is not None and values[name] not in choices:
+            raise unknown_name(name, values[name], choices)
+    if values["log_rate_from"] > values["log_rate_to"]:
+        raise UserError(
+            f"log_rate_from must be <= log_rate_to, got {values['log_rate_from']} and {values['log_rate_to']}; "
+            "swap them."
+        )
+    if not own_program and values["program"] not in PROGRAMS:
+        raise unknown_name("program", values["program"], PROGRAMS)
+    return _fill(Settings(**values), UNKNOWN if own_program else PROGRAMS[values["program"]])
+
+
+def _fill(settings: Settings, program: Program) -> Settings:
+    """Refuse what the program would ignore; give what was left open its default."""
+    for name in ("prior", "pays"):
+        value, choices = getattr(settings, name), getattr(program, name)
+        if value is not None and not choices:
+            users = ", ".join(other for other, its in PROGRAMS.items() if getattr(its, name))
+            raise UserError(
+                f"{name} means nothing to the program {settings.program!r}; leave it out (it is for: {users})."
+            )
+        if value is None and choices:
+            settings = dataclasses.replace(settings, **{name: choices[0]})
+    if settings.estimator not in program.estimator:
+        raise UserError(
+            f"the estimator {settings.estimator!r} is for counts, and {settings.program!r} has none; use auto."
+        )
+    meaningless = (() if program.is_count else OF_COUNTS) + (() if program.has_rates else OF_RATES)
+    for name in meaningless:
+        if getattr(settings, name) != getattr(Settings, name):
+            raise UserError(f"{name} means nothing to the program {settings.program!r}; leave it out.")
+    _check_estimator(settings)
+    if settings.spike_price and not program.is_nonnegative:
+        raise UserError(f"spike_price needs a code that is never negative, and {settings.program!r} is; use 0.")
+    if program.has_rates:
+        settings = _where_open(settings, {"coordinates": "spread"})
+    settings = _where_open(settings, {"steps": steps_for(settings.units)})
+    # What a program of one's own codes with is known only when it has run.
+    return settings if program is UNKNOWN else with_training_defaults(settings, counts=program.is_count)
+
+
+def with_training_defaults(settings: Settings, *, counts: bool) -> Settings:
+    """The settings with what was left open about training filled in, for a code of counts or another."""
+    usual = COUNTS if counts else OTHERS
+    return _where_open(settings, usual._asdict() | {"anneal": anneal_for(settings.units, usual.anneal)})
+
+
+def _where_open(settings: Settings, values: Mapping[str, Any]) -> Settings:
+    return dataclasses.replace(settings, **{n: v for n, v in values.items() if getattr(settings, n) is None})
+
+
+def _check_estimator(settings: Settings) -> None:
+    """Refuse what the estimator would ignore, and temperatures at which it is not defined."""
+    for name, estimators in OF_ESTIMATORS.items():
+        usual = getattr(Settings, name)
+        if getattr(settings, name) != usual and settings.estimator not in estimators:
+            raise UserError(
+                f"{name} means nothing to the estimator {settings.estimator!r}; leave it at {usual} "
+                f"(it is for: {', '.join(estimators)})."
+            )
+    cubic = settings.indicator == "cubic" and settings.estimator in ("auto", "arrival-time")
+    for name in ("temperature", "temperature_from"):
+        if cubic and getattr(settings, name) > 1:
+            raise UserError(
+                f"{name} must be <= 1 with the cubic indicator, got {getattr(settings, name)}; "
+                "a wider window would start before time 0."
+            )

@@ -1,0 +1,87 @@
+"""Which estimator a program gets, by what its decoder and its codes are."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+import pytest
+
+from ppl_pvae.config import Settings, validate
+from ppl_pvae.data import from_array
+from ppl_pvae.distributions import Poisson, SquaredError
+from ppl_pvae.errors import UserError
+from ppl_pvae.inference import ArrivalTime, GumbelSoftmax, Reparameterised, ScoreFunction
+from ppl_pvae.models import Program
+from ppl_pvae.run.plan import make_plan
+
+X = np.random.default_rng(0).normal(size=(300, 2, 2)).astype(np.float32)
+SETTINGS = Settings(program="own", units=3, batch_size=20)
+
+
+def program(*families):
+    """Local sites of these families in a row, 3 units each, and a decoder with a rectifier inside."""
+
+    def sites(x):
+        return [numpyro.sample(f"z{i}", family(x).to_event(1)) for i, family in enumerate(families)]
+
+    def model(x, nets):
+        with numpyro.plate("image", len(x)):
+            codes = sum(sites(0 * x))
+            numpyro.sample("x", SquaredError(jax.nn.relu(nets.decode(codes))).to_event(1), obs=x)
+
+    def guide(x, nets):
+        with numpyro.plate("image", len(x)):
+            sites(x)
+
+    return Program(model, guide)
+
+
+def poisson(x):
+    return Poisson(log_rate=x[:, :3])
+
+
+def normal(x):
+    return dist.Normal(x[:, :3], 1.0)
+
+
+def geometric(x):
+    return dist.GeometricProbs(jax.nn.sigmoid(x[:, :3]))
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    return from_array(X, seed=0)
+
+
+def plan(dataset, families, **settings):
+    chosen = validate(dataclasses.replace(SETTINGS, **settings), own_program=True)
+    return make_plan(chosen, dataset, program(*families))
+
+
+@pytest.mark.parametrize(
+    ("families", "estimator"), [((poisson, normal), ArrivalTime()), ((normal,), Reparameterised())]
+)
+def test_auto_takes_the_first_that_holds(families, estimator, dataset):
+    assert plan(dataset, families).estimator == estimator
+
+
+def test_options_reach_their_estimator(dataset):
+    soft = plan(dataset, (poisson,), estimator="arrival-time", hard=True, indicator="sigmoid")
+    assert soft.estimator == ArrivalTime(hard=True, indicator="sigmoid")
+    assert plan(dataset, (poisson,), estimator="gumbel-softmax").estimator == GumbelSoftmax()
+    assert plan(dataset, (poisson,), estimator="score-function", particles=7).estimator == ScoreFunction(7)
+
+
+def test_what_does_not_hold_is_refused_with_what_does(dataset):
+    relaxed = "arrival-time or gumbel-softmax or straight-through or score-function"
+    with pytest.raises(UserError, match=f"'exact' does not hold .* the decoder is not affine; use {relaxed}"):
+        plan(dataset, (poisson,), estimator="exact")
+    with pytest.raises(UserError, match="it relaxes Poisson counts, and the program has none; use auto"):
+        plan(dataset, (normal,), estimator="straight-through")
+
+
+def test_counts_of_another_family_are_left_to_the_score_function(dataset):
+    with pytest.raises(UserError, match=r"no usable KL\(GeometricProbs \|\| GeometricProbs\)"):
+        plan(dataset, (geometric,))
