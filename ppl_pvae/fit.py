@@ -53,10 +53,11 @@ def parse(arguments: Sequence[str]) -> tuple[Command, Path]:
     if command.config is not None:
         command = _read_flags(arguments, read_recipe(command.config))
     saved = (command.out or default_directory(command.settings, resume=True)) / "config.toml"
-    if command.resume and command.config is None and _is_file(saved):
-        command = _read_flags(arguments, read_recipe(saved))
-        if command.settings.program == OWN_PROGRAM:
+    if command.resume and _is_file(saved):
+        recipe = read_recipe(saved)
+        if recipe.program == OWN_PROGRAM:
             raise UserError(f"{saved.parent} was trained with functions of your own; resume it with ppl_pvae.train.")
+        command = command if command.config else _read_flags(arguments, recipe)
     settings = validate(command.settings)
     out = command.out or default_directory(settings, resume=command.resume)
     check_directory(out, resume=command.resume)
@@ -137,7 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        print(f"error: {where}{error.strerror or error}; give --out a directory that can be written.", file=sys.stderr)
+        print(f"error: {where}{error.strerror or error}; can it be read and written?", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted; the same command with --out and --resume goes on from the last checkpoint", file=sys.stderr)

@@ -103,6 +103,7 @@ def test_an_unknown_name_is_answered_with_the_nearest(name, value, near):
         ({"log_rate_from": 0.0, "log_rate_to": -1.0}, "log_rate_from must be <= log_rate_to"),
         ({"estimator": "exact", "temperature": 0.1}, "temperature means nothing to the estimator 'exact'"),
         ({"estimator": "straight-through", "hard": True}, "hard means nothing .*leave it at False"),
+        ({"prior": "fixed", "coordinates": "spread"}, "coordinates = spread means nothing to a fixed prior"),
         ({"indicator": "sigmoid"}, r"indicator means nothing to the estimator 'auto'.*\(it is for: arrival-time\)"),
         ({"estimator": "arrival-time", "particles": 8}, "particles means nothing"),
         ({"program": "rectified-gaussian", "hard": True}, "hard means nothing to the program"),

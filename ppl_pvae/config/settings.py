@@ -76,7 +76,7 @@ class Settings:
     """Learning rate of vectors (prior log-rates, biases), as a multiple of that of matrices. 30 for counts, else 10."""
     coordinates: str | None = None
     """What the optimizer moves: weights in units of the spread of a count, spread, or as they are, plain. Spread for
-    the Poisson program unless said otherwise; others have plain ones."""
+    the Poisson program with a learned prior unless said otherwise; others have plain ones."""
     clip_norm: float = 500.0
     """Largest norm of the gradient."""
     anneal: float | None = None

@@ -70,7 +70,9 @@ def _fill(settings: Settings, program: Program) -> Settings:
     if settings.spike_price and not program.is_nonnegative:
         raise UserError(f"spike_price needs a code that is never negative, and {settings.program!r} is; use 0.")
     if program.has_rates:
-        settings = _where_open(settings, {"coordinates": "spread"})
+        if settings.prior == "fixed" and settings.coordinates == "spread":
+            raise UserError("coordinates = spread means nothing to a fixed prior: its rates stay; leave it out.")
+        settings = _where_open(settings, {"coordinates": "plain" if settings.prior == "fixed" else "spread"})
     settings = _where_open(settings, {"steps": steps_for(settings.units)})
     # What a program of one's own codes with is known only when it has run.
     return settings if program is UNKNOWN else with_training_defaults(settings, counts=program.is_count)

@@ -15,7 +15,10 @@ PLACES = 4096  # of the midpoint rule for the moments of one arrival
 def crowd_sums(
     key: CipherKey, arrivals: Float[Array, "*shape"], temperature: Float[Array, ""], step: Callable
 ) -> tuple[Float[Array, "*shape"], Float[Array, "*shape"]]:
-    """Draw the sums of `window_sums` from the bivariate normal with their means, variances and covariance."""
+    """Draw the sums of `window_sums` from the bivariate normal with their means, variances and covariance.
+
+    Moments are those of one arrival by the midpoint rule, which puts the edge of a hard step to 1/4096 of the window.
+    """
     u = (jnp.arange(PLACES) + 0.5) * (2 / PLACES) - 1
     count, slope = step(u, temperature)
     mean, mean_slope = jnp.mean(count), jnp.mean(slope)

@@ -16,6 +16,7 @@ from ppl_pvae.distributions.random_words import cipher_key, random_words
 
 __all__ = ["gumbel_softmax_poisson"]
 
+LARGEST_RATE = 1e5  # beyond which nobody waits for so many counts: NaN, which training takes for divergence
 TAIL_QUANTILE = 4.753  # of the normal distribution, one-sided 1e-6
 
 
@@ -26,7 +27,7 @@ def gumbel_softmax_poisson(
     """Draw relaxed spike counts with a gradient in the log-rate.
 
     Counts beyond the 1e-6 quantile of the largest rate are left out. The work is that quantile for every element,
-    whatever its own rate.
+    whatever its own rate. Rates above 1e5 give NaN.
 
     Parameters
     ----------
@@ -57,14 +58,16 @@ def _gumbel_softmax_poisson_jvp(hard, primals, tangents):
 def _draw(key, log_rate, temperature, hard):
     """Counts and their derivative in the log-rate: moments of n − λ under y, as n goes up."""
     cipher, zero, rate = cipher_key(key), jnp.zeros_like(log_rate), jnp.exp(log_rate)
-    most = _largest_count(jnp.max(rate, initial=0.0))
+    usual = rate <= LARGEST_RATE
+    most = _largest_count(jnp.max(jnp.where(usual, rate, 0.0), initial=0.0))
 
     def two_counts(state):
         pair, log_factorial, best, arg, total, first, second = state
         for rank, word in enumerate(random_words(cipher, log_rate.shape, pair.astype(jnp.uint32))):
             n = 2.0 * pair + rank
             log_factorial = log_factorial + jnp.log(jnp.maximum(n, 1.0))
-            perturbed = n * log_rate - log_factorial + _gumbel(word)
+            # At a rate of 0 the log-rate is −inf, and 0 is the only count.
+            perturbed = jnp.where(n == 0, 0.0, n * log_rate) - log_factorial + _gumbel(word)
             new_best = jnp.maximum(best, perturbed)
             shrink = jnp.exp((best - new_best) / temperature)
             weight = jnp.exp((perturbed - new_best) / temperature)
@@ -78,7 +81,7 @@ def _draw(key, log_rate, temperature, hard):
     _, _, _, arg, total, first, second = lax.while_loop(lambda state: 2 * state[0] <= most, two_counts, start)
     excess = first / total
     slope = jnp.maximum(second / total - excess**2, 0.0) / temperature
-    return (arg if hard else rate + excess), slope
+    return jnp.where(usual, arg if hard else rate + excess, jnp.nan), jnp.where(usual, slope, jnp.nan)
 
 
 def _largest_count(rate):

@@ -165,6 +165,10 @@ class ScoreFunction:
     name: str = "score-function"
     exact: bool = False
 
+    def __post_init__(self):
+        if self.particles < 2:
+            raise ValueError(f"particles must be >= 2, got {self.particles}: each is compared with the others.")
+
     def draw(self, key, q, temperature):
         return None
 

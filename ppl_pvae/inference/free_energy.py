@@ -153,9 +153,9 @@ class FreeEnergy(ELBO):
             distortion, _, cost, shared = one(rng_key)
             return jnp.mean(distortion + cost) + shared
         distortion, score, cost, shared = self.vectorize_particles_fn(one, random.split(rng_key, particles))
-        if scored:
-            distortion = with_score_gradient(distortion, score)
-        return jnp.mean(distortion + cost) + jnp.mean(shared)
+        # The price of a code too may depend on what was drawn: where one site's prior hangs on another's count.
+        total = with_score_gradient(distortion + cost, score) if scored else distortion + cost
+        return jnp.mean(total) + jnp.mean(shared)
 
     def _run(self, key, param_map, model, guide, args, kwargs, temperature) -> Traces:
         temperature = self.temperature if temperature is None else temperature

@@ -170,7 +170,7 @@ def _evaluate(plan, trainer, history):
     params, step = trainer.params, np.array([trainer.step - 1])
     now = {
         "beta_now": float(plan.recipe.beta_at(step)[0]),
-        "temperature": None if plan.estimator.exact else float(plan.recipe.temperature_at(step)[0]),
+        "temperature": float(plan.recipe.temperature_at(step)[0]) if plan.has_temperature else None,
     }
     rows = {split: measure(plan, params, getattr(plan.dataset, split)) for split in ("train", "validation")}
     for split, row in rows.items():

@@ -61,17 +61,20 @@ def _digest(dataset: Dataset) -> str:
 
 
 def check_same_data(plan: Plan, folder: Path) -> None:
-    """Make sure that a run which is to be continued, if there is one, keeps its images.
+    """Make sure that a run which is to be continued, if there is one, keeps its images and its program.
 
     Raises
     ------
     UserError
-        If the training images are not those that the run was started with.
+        If the training images, or the text of a program of one's own, are not those that the run was started with.
     """
     path = folder / "config.toml"
     about = tomllib.loads(path.read_text(encoding="utf-8"))["about"] if path.is_file() else {}
     if about.get("data_digest", _digest(plan.dataset)) != _digest(plan.dataset):
         raise UserError(f"{folder} was started with other images; give them again, or give --out another directory.")
+    text = program_text(plan.program)
+    if plan.settings.program not in BUILT_IN and about.get("program_text", text) != text:
+        raise UserError(f"{folder} was started with another program; give it again, or give --out another directory.")
 
 
 def write_params(folder: Path, params: Mapping[str, Any]) -> None:

@@ -15,9 +15,11 @@ from ppl_pvae.data import Dataset
 from ppl_pvae.errors import UserError
 from ppl_pvae.inference import (
     ESTIMATORS,
+    ArrivalTime,
     Coordinates,
     Estimator,
     FreeEnergy,
+    GumbelSoftmax,
     Hard,
     Recipe,
     Reparameterised,
@@ -29,6 +31,8 @@ from ppl_pvae.models import COORDINATES, Program, Variation, built_in
 from ppl_pvae.networks import Nets
 
 __all__ = ["Plan", "build_nets", "build_program", "initial_params", "make_plan", "parameter_template"]
+
+SOFT = (ArrivalTime, GumbelSoftmax)  # estimators with a temperature
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,11 @@ class Plan:
     estimator: Estimator
     not_exact: str | None
     code: Code
+
+    @property
+    def has_temperature(self) -> bool:
+        """Whether training relaxes counts."""
+        return isinstance(self.estimator, SOFT)
 
     @property
     def recipe(self) -> Recipe:
@@ -139,6 +148,7 @@ def make_plan(settings: Settings, dataset: Dataset, program: Program | None = No
         settings = _fit_for(settings, code)
         not_exact = why_not_exact(key, params, *program, x, nets)
         estimator = _choose(settings, not_exact, code)
+        _check_temperature(settings, estimator)
         # An abstract step: whatever the free energy refuses is refused before anything is trained or written.
         free_energy = FreeEnergy(estimator=estimator)
         jax.eval_shape(lambda params, x: free_energy.loss(key, params, *program, x, nets), params, x)
@@ -173,6 +183,13 @@ def _choose(settings: Settings, not_exact: str | None, code: Code) -> Estimator:
         )
     make: Any = ESTIMATORS[name]
     return make(**{field.name: options[field.name] for field in fields(make) if field.name in options})
+
+
+def _check_temperature(settings: Settings, estimator: Estimator) -> None:
+    """Refuse a temperature where "auto" has come to an estimator without one."""
+    for name in ("temperature", "temperature_from"):
+        if getattr(settings, name) != getattr(Settings, name) and not isinstance(estimator, SOFT):
+            raise UserError(f"{name} means nothing to the estimator {estimator.name!r}, used here; leave it out.")
 
 
 def _problems(not_exact: str | None, code: Code) -> dict[str, str | None]:

@@ -69,3 +69,16 @@ def test_counts_reach_the_quantile_of_the_largest_rate():
     """No more than one in a million lies beyond."""
     for rate in (1e-3, 0.1, 1.0, 10.0, 200.0):
         assert scipy.stats.poisson.sf(float(_largest_count(jnp.float32(rate))), rate) < 1e-6
+
+
+def test_no_rate_gives_no_count_and_what_is_beyond_counting_is_no_number():
+    """At a rate of 0 count and derivative are 0; beyond 1e5, at infinity and at NaN both are NaN, and soon."""
+    log_rate = jnp.array([-jnp.inf, -200.0, 1.0, 12.0, 100.0, jnp.inf, jnp.nan])
+    z, slope = jax.jvp(
+        lambda x: gumbel_softmax_poisson(jax.random.key(0), x, jnp.float32(0.5)), (log_rate,), (jnp.ones(7),)
+    )
+    assert_array_equal(z[:2], 0.0)
+    assert_array_equal(slope[:2], 0.0)
+    assert np.isfinite(z[2])
+    assert np.isnan(z[3:]).all()
+    assert np.isnan(slope[3:]).all()

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro
 import pytest
+import scipy.stats
 from jax import random
 from numpy.testing import assert_allclose
 
@@ -84,15 +85,40 @@ def test_the_value_is_the_mean_cost_and_the_baseline_leaves_one_out():
     assert_allclose(slope, [[1 - 4.0], [2 - 3.5], [6 - 1.5]])
 
 
-def test_a_count_outside_the_plate_has_no_score(x):
-    def whole(x):
-        numpyro.sample("n", Poisson(2.0))
-        guide(x)
+def test_a_price_that_hangs_on_a_count_is_scored_too():
+    """z₂'s prior rate is ½ + z₁: E KL₂ over z₁ ~ Pois(λ) has the derivative λ Σ p(n)(KL₂(n + 1) − KL₂(n)) in log λ."""
 
-    def with_whole(x):
-        numpyro.sample("n", Poisson(1.0))
-        model(x)
+    def model(x):
+        with numpyro.plate("image", len(x)):
+            first = numpyro.sample("first", Poisson(jnp.full(1, 2.0)).to_event(1))
+            numpyro.sample("second", Poisson(0.5 + first).to_event(1))
+            numpyro.sample("x", SquaredError(jnp.zeros((len(x), PIXELS))).to_event(1), obs=x)
 
-    free_energy = FreeEnergy(estimator=ScoreFunction())
-    with pytest.raises(ValueError, match="no gradient passes through a sample of Poisson"):
-        free_energy.loss(random.key(0), PARAMS, with_whole, whole, x)
+    def guide(x):
+        with numpyro.plate("image", len(x)):
+            numpyro.sample("first", Poisson(log_rate=jnp.full((len(x), 1), numpyro.param("log_rate"))).to_event(1))
+            numpyro.sample("second", Poisson(jnp.full((len(x), 1), 1.5)).to_event(1))
+
+    log_rate, x = np.log(0.8), jnp.zeros((8, PIXELS))
+    free_energy = FreeEnergy(estimator=ScoreFunction(3))
+
+    def one(key):
+        return jax.grad(lambda value: free_energy.loss(key, {"log_rate": value}, model, guide, x))(log_rate)
+
+    drawn = np.asarray(jax.jit(jax.vmap(one))(random.split(random.key(0), 2000)), np.float64)
+    n = np.arange(40)
+    kl = 1.5 * np.log(1.5 / (0.5 + n)) - 1.5 + 0.5 + n
+    first = 0.8 * (log_rate - np.log(2.0))
+    exact = first + 0.8 * np.sum(scipy.stats.poisson.pmf(n[:-1], 0.8) * np.diff(kl))
+    assert abs(drawn.mean() - exact) < 4.5 * drawn.std() / np.sqrt(len(drawn))
+
+
+def test_one_particle_has_nothing_to_be_compared_with():
+    with pytest.raises(ValueError, match="particles must be >= 2, got 1"):
+        ScoreFunction(1)
+
+
+def test_without_counts_there_is_nothing_to_score():
+    """One number per particle in place of one per image changes nothing."""
+    cost = jnp.arange(6.0).reshape(2, 3)
+    assert_allclose(with_score_gradient(cost, jnp.zeros(2)), cost)

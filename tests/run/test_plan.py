@@ -74,6 +74,11 @@ def test_options_reach_their_estimator(dataset):
     assert plan(dataset, (poisson,), estimator="score-function", particles=7).estimator == ScoreFunction(7)
 
 
+def test_a_temperature_that_goes_nowhere_is_refused(dataset):
+    with pytest.raises(UserError, match="temperature means nothing to the estimator 'reparameterised'"):
+        plan(dataset, (normal,), temperature=0.2)
+
+
 def test_what_does_not_hold_is_refused_with_what_does(dataset):
     relaxed = "arrival-time or gumbel-softmax or straight-through or score-function"
     with pytest.raises(UserError, match=f"'exact' does not hold .* the decoder is not affine; use {relaxed}"):
