@@ -57,6 +57,7 @@ def cells() -> Iterator[dict[str, Any]]:
         yield from ({**size, "beta": beta} for beta in (4.0, 1.0, 0.4, 0.01))
     yield from programs(64, (4.0, 1.0, 0.4, 0.1), 2500)
     yield from programs(512, (4.0, 1.0), 1000)
+    yield from programs(512, (1.0,), 2500)
     yield from ({"part": "grid-2048", "units": 2048, "beta": beta, "steps": 1000} for beta in (4.0, 1.0, 0.4, 0.01))
 
 
