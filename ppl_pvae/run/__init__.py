@@ -48,9 +48,8 @@ def train(program, x="natural", *, out=None, resume=False, check_convergence=Fal
     """
     own = None if isinstance(program, str) else as_program(program)
     label = OWN_PROGRAM if own else program
-    for name in ("data", "program"):
-        if name in settings:
-            raise UserError(f"{name} is given already, as {'x' if name == 'data' else 'the program'}; leave it out.")
+    if "data" in settings:
+        raise UserError("data is given already, as x; leave it out.")
     is_name = isinstance(x, str | os.PathLike)
     named = {"data": os.fspath(x) if is_name else "array"}
     chosen = validate(from_mapping({"program": label, **named, **settings}), own_program=own is not None)

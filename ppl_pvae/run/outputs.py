@@ -69,11 +69,13 @@ def check_same_data(plan: Plan, folder: Path) -> None:
         If the training images, or the text of a program of one's own, are not those that the run was started with.
     """
     path = folder / "config.toml"
-    about = tomllib.loads(path.read_text(encoding="utf-8"))["about"] if path.is_file() else {}
-    if about.get("data_digest", _digest(plan.dataset)) != _digest(plan.dataset):
+    if not path.is_file():
+        return
+    about = tomllib.loads(path.read_text(encoding="utf-8"))["about"]
+    if about.get("data_digest") != _digest(plan.dataset):
         raise UserError(f"{folder} was started with other images; give them again, or give --out another directory.")
     text = program_text(plan.program)
-    if plan.settings.program not in BUILT_IN and about.get("program_text", text) != text:
+    if plan.settings.program not in BUILT_IN and about.get("program_text") != text:
         raise UserError(f"{folder} was started with another program; give it again, or give --out another directory.")
 
 
