@@ -7,6 +7,7 @@ import contextlib
 import io
 import re
 import sys
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -119,8 +120,18 @@ def _unknown_argument(argument: str) -> UserError:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 if it went well, 2 if the input has to be mended, 130 if it was interrupted."""
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        return _run(sys.argv[1:] if arguments is None else arguments)
+
+
+def _show_warning(message, category, filename, lineno, file=None, line=None):
+    print(f"warning: {message}", file=sys.stderr)
+
+
+def _run(arguments: Sequence[str]) -> int:
     try:
-        command, out = parse(sys.argv[1:] if arguments is None else arguments)
+        command, out = parse(arguments)
         from ppl_pvae.run import describe, fit_to_directory
 
         if command.dry_run:

@@ -23,6 +23,8 @@ IMPOSSIBLE = [
     ("batch_size", 0),
     ("learning_rate", 0.0),
     ("learning_rate", -0.1),
+    ("width", 0),
+    ("depth", 0),
     ("learning_rate", math.nan),
     ("spike_price", -0.5),
     ("temperature", 0.0),
@@ -109,6 +111,9 @@ def test_an_unknown_name_is_answered_with_the_nearest(name, value, near):
         ({"program": "rectified-gaussian", "hard": True}, "hard means nothing to the program"),
         ({"estimator": "arrival-time", "temperature": 1.5}, "temperature must be <= 1 with the cubic indicator"),
         ({"temperature_from": 2.0}, "temperature_from must be <= 1 with the cubic indicator"),
+        ({"depth": 3}, "depth means nothing to linear networks"),
+        ({"likelihood": "poisson", "noise": "learned"}, "noise means nothing to the likelihood 'poisson'"),
+        ({"likelihood": "bernoulli", "decoder_bias": True}, "decoder_bias means nothing .*always has one"),
     ],
 )
 def test_a_flag_without_meaning_is_refused(changes, complaint):
@@ -138,6 +143,8 @@ def test_small_codes_take_more_steps_and_programs_differ_in_speed_and_annealing(
     assert (gaussian.prior_speed, gaussian.anneal) == (10.0, 0.0)
     anneal = {units: validate(Settings(units=units)).anneal for units in (1, 32, 64, 256, 512, 2048)}
     assert anneal == {1: 0.01, 32: 0.07, 64: 0.11, 256: 0.21, 512: 0.3, 2048: 0.3}
+    rates = {name: validate(Settings(decoder=name)).learning_rate for name in ("linear", "mlp", "conv")}
+    assert rates == {"linear": 0.004, "mlp": 0.001, "conv": 0.001}
     said = validate(Settings(program="gaussian", steps=7, prior_speed=3.0, anneal=0.2))
     assert (said.steps, said.prior_speed, said.anneal) == (7, 3.0, 0.2)
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -123,6 +124,7 @@ def test_help_and_bad_flags_answer_without_jax(environment, tmp_path):
     assert "RuntimeWarning" not in helped.stderr
 
 
+SMALL_DATA = ["--data", "synthetic", "--patch-size", "6"]
 BAD_FLAGS = {
     "beta below 0": (["--beta", "-1"], "beta must be >= 0, got -1.0; use 0 for no coding cost."),
     "beta NaN": (["--beta", "nan"], "beta must be >= 0, got nan"),
@@ -143,7 +145,11 @@ BAD_FLAGS = {
     "a word too many": (["poisson"], "'poisson' belongs to no flag"),
     "unknown program": (["--program", "poison"], "unknown program 'poison'; did you mean 'poisson'"),
     "unknown data": (["--data", "naturel"], "unknown data 'naturel'; did you mean 'natural'"),
-    "not there yet": (["--encoder", "mlp"], "unknown encoder 'mlp'; available: linear"),
+    "unknown network": (["--encoder", "mpl"], "unknown encoder 'mpl'; did you mean 'mlp'?"),
+    "no whole halves": ([*SMALL_DATA, "--decoder", "conv"], "needs height and width that 4 divides, got 6 × 6"),
+    "pixels for bernoulli": ([*SMALL_DATA, "--likelihood", "bernoulli"], "pixels must be from 0 to 1"),
+    "pixels for poisson": ([*SMALL_DATA, "--likelihood", "poisson"], "counts must be whole and not negative"),
+    "width of a matrix": (["--width", "3"], "width means nothing to linear networks"),
     "a flag without meaning": (["--pays", "code"], "pays means nothing to the program 'poisson'"),
     "a recipe that is not there": (["--config", "none.toml"], "cannot read the recipe none.toml"),
 }
@@ -350,3 +356,12 @@ def test_a_directory_that_cannot_be_written_to_is_refused(tmp_path, monkeypatch,
     locked = tmp_path / "locked"
     locked.mkdir(mode=0o500)
     assert "cannot write to" in refused([*SMALL, "--out", "locked/out"], tmp_path, monkeypatch, capsys)
+
+
+def test_a_warning_is_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    flags = [*SMALL_DATA, "--units", "2", "--batch-size", "50", "--dry-run", "--noise", "learned", "--beta", "2"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        assert main(flags) == 0
+    assert capsys.readouterr().err.startswith("warning: beta = 2 with a learned variance: the two trade exactly")

@@ -8,10 +8,13 @@ from ppl_pvae.config.programs import ESTIMATORS
 
 __all__ = ["CHOICES", "LARGEST", "RANGES", "Range"]
 
+NETWORKS = ("linear", "mlp", "conv")
+
 CHOICES: Mapping[str, tuple[str, ...]] = {
-    "encoder": ("linear",),
-    "decoder": ("linear",),
-    "likelihood": ("gaussian",),
+    "encoder": NETWORKS,
+    "decoder": NETWORKS,
+    "likelihood": ("gaussian", "bernoulli", "poisson"),
+    "noise": ("fixed", "learned"),
     "prior": ("learned", "fixed"),
     "pays": ("latent", "code"),
     "estimator": ESTIMATORS,
@@ -47,6 +50,8 @@ RANGES: Mapping[str, Range] = {
     "steps": _at_least(1, "use --dry-run to train nothing"),
     "seed": _SEED,
     "batch_size": _at_least(1, "the default is 1000"),
+    "width": _at_least(1, "the default is 256 for an mlp, 16 for a conv network"),
+    "depth": _at_least(1, "use the linear network for none"),
     "learning_rate": _above_zero("the default is a good start"),
     "spike_price": _at_least(0, "use 0 for no price on spikes"),
     "temperature": _above_zero("the default is 0.05"),
@@ -74,6 +79,8 @@ LARGEST: Mapping[str, float] = {
     "units": 10**6,
     "batch_size": 10**6,
     "patch_size": 1024,
+    "width": 10**5,
+    "depth": 100,
     "steps": 10**9,
     "beta": 1e30,
     "learning_rate": 1e30,

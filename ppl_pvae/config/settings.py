@@ -29,18 +29,26 @@ class Settings:
     """Seed of the weights, the batches and the draws."""
     batch_size: int = 1000
     """Images per step."""
-    learning_rate: float = 0.004
-    """Peak learning rate."""
+    learning_rate: float | None = None
+    """Peak learning rate. 0.004 for linear networks, 0.001 where one is an mlp or conv, unless said otherwise."""
     encoder: str = "linear"
-    """Network from image to code: linear."""
+    """Network from image to code: linear, mlp or conv."""
     decoder: str = "linear"
-    """Network from code to image: linear."""
+    """Network from code to image: linear, mlp or conv."""
+    width: int | None = None
+    """Units of a hidden layer of an mlp, 256 unless said otherwise; channels of a conv network, 16 unless."""
+    depth: int = 2
+    """Hidden layers of an mlp; halvings of height and width in a conv network."""
     likelihood: str = "gaussian"
-    """Likelihood of a pixel: gaussian."""
+    """Likelihood of a pixel: gaussian, bernoulli (intensity from 0 to 1) or poisson (counts)."""
+    noise: str = "fixed"
+    """Whether the variance of a Gaussian pixel is fixed, at 1/2 as published, or learned."""
     spike_price: float = 0.0
     """Price of one spike (of one unit of activity in a rectified code), on top of beta."""
     encoder_bias: bool = True
     """Whether the encoder has a bias."""
+    decoder_bias: bool = False
+    """Whether the decoder has a bias; under the likelihoods bernoulli and poisson it always has one."""
     prior: str | None = None
     """Whether the prior is learned or fixed. Learned unless said otherwise."""
     pays: str | None = None
@@ -73,7 +81,7 @@ class Settings:
     decay_shape: str = "linear"
     """How it falls: linear or cosine."""
     prior_speed: float | None = None
-    """Learning rate of vectors (prior log-rates, biases), as a multiple of that of matrices. 30 for counts, else 10."""
+    """Learning rate of vectors (prior log-rates, biases), as a multiple of that of networks. 30 for counts, else 10."""
     coordinates: str | None = None
     """What the optimizer moves: weights in units of the spread of a count, spread, or as they are, plain. Spread for
     the Poisson program with a learned prior unless said otherwise; others have plain ones."""

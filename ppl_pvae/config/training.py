@@ -3,7 +3,7 @@
 import math
 from typing import NamedTuple
 
-__all__ = ["COUNTS", "OTHERS", "Training", "anneal_for", "steps_for"]
+__all__ = ["COUNTS", "OTHERS", "Training", "anneal_for", "learning_rate_for", "steps_for"]
 
 
 class Training(NamedTuple):
@@ -28,3 +28,8 @@ def steps_for(units: int) -> int:
 def anneal_for(units: int, share: float) -> float:
     """Share of the steps over which beta rises: about 750 of the default ones from 64 units up, fewer below."""
     return round(share * min(1.0, math.sqrt(units / ENOUGH)), 2)
+
+
+def learning_rate_for(*networks: str) -> float:
+    """Peak learning rate: what suits a matrix throws a deeper network into silence, from which it does not return."""
+    return 0.004 if set(networks) == {"linear"} else 0.001

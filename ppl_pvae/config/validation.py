@@ -7,7 +7,7 @@ from typing import Any
 from ppl_pvae.config.programs import OF_COUNTS, OF_ESTIMATORS, OF_RATES, PROGRAMS, UNKNOWN, Program
 from ppl_pvae.config.ranges import CHOICES, LARGEST, RANGES
 from ppl_pvae.config.settings import Settings, typed
-from ppl_pvae.config.training import COUNTS, OTHERS, anneal_for, steps_for
+from ppl_pvae.config.training import COUNTS, OTHERS, anneal_for, learning_rate_for, steps_for
 from ppl_pvae.errors import UserError
 from ppl_pvae.names import unknown_name
 
@@ -66,6 +66,7 @@ def _fill(settings: Settings, program: Program) -> Settings:
     for name in meaningless:
         if getattr(settings, name) != getattr(Settings, name):
             raise UserError(f"{name} means nothing to the program {settings.program!r}; leave it out.")
+    _check_networks(settings)
     _check_estimator(settings)
     if settings.spike_price and not program.is_nonnegative:
         raise UserError(f"spike_price needs a code that is never negative, and {settings.program!r} is; use 0.")
@@ -73,7 +74,8 @@ def _fill(settings: Settings, program: Program) -> Settings:
         if settings.prior == "fixed" and settings.coordinates == "spread":
             raise UserError("coordinates = spread means nothing to a fixed prior: its rates stay; leave it out.")
         settings = _where_open(settings, {"coordinates": "plain" if settings.prior == "fixed" else "spread"})
-    settings = _where_open(settings, {"steps": steps_for(settings.units)})
+    learning_rate = learning_rate_for(settings.encoder, settings.decoder)
+    settings = _where_open(settings, {"steps": steps_for(settings.units), "learning_rate": learning_rate})
     # What a program of one's own codes with is known only when it has run.
     return settings if program is UNKNOWN else with_training_defaults(settings, counts=program.is_count)
 
@@ -86,6 +88,24 @@ def with_training_defaults(settings: Settings, *, counts: bool) -> Settings:
 
 def _where_open(settings: Settings, values: Mapping[str, Any]) -> Settings:
     return dataclasses.replace(settings, **{n: v for n, v in values.items() if getattr(settings, n) is None})
+
+
+def _check_networks(settings: Settings) -> None:
+    """Refuse what the networks and the likelihood would ignore."""
+    if settings.encoder == settings.decoder == "linear":
+        for name in ("width", "depth"):
+            if getattr(settings, name) != getattr(Settings, name):
+                raise UserError(
+                    f"{name} means nothing to linear networks; leave it out, or use an mlp or conv network."
+                )
+    if settings.likelihood != "gaussian":
+        if settings.noise != Settings.noise:
+            raise UserError(f"noise means nothing to the likelihood {settings.likelihood!r}; leave it out.")
+        if settings.decoder_bias:
+            raise UserError(
+                f"decoder_bias means nothing to the likelihood {settings.likelihood!r}, which always has one; leave it "
+                "out."
+            )
 
 
 def _check_estimator(settings: Settings) -> None:

@@ -5,14 +5,14 @@ import os
 from pathlib import Path
 
 from ppl_pvae.data.arrays import ARRAY_FILES, from_array, load_array_file
-from ppl_pvae.data.dataset import Dataset
+from ppl_pvae.data.dataset import SPLITS, Dataset
 from ppl_pvae.data.folder import load_folder
 from ppl_pvae.data.natural import load_natural
 from ppl_pvae.data.synthetic import load_synthetic
 from ppl_pvae.errors import UserError
 from ppl_pvae.names import nearest
 
-__all__ = ["PATCH_SIZE", "SOURCES", "Dataset", "from_array", "load"]
+__all__ = ["PATCH_SIZE", "SOURCES", "SPLITS", "Dataset", "from_array", "load"]
 
 PATCH_SIZE = 16
 SMALLEST_PATCH = 4

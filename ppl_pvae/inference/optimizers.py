@@ -36,8 +36,8 @@ def build_optimizer(
     name
         One of `OPTIMIZERS`.
     prior_speed
-        Learning rate of vectors and scalars (prior log-rates, encoder biases), as a multiple of that of matrices:
-        log-rates move over many orders of magnitude, weights do not.
+        Learning rate of parameters that are vectors or scalars (prior log-rates, biases of codes and images), as a
+        multiple of that of networks and matrices: log-rates move over many orders of magnitude, weights do not.
     clip_norm
         Largest global norm of the gradient; inf for no clipping.
     coordinates
@@ -49,10 +49,15 @@ def build_optimizer(
 
 
 def _scale_by_kind(vector_speed):
+    # Parameters that are vectors by themselves: a bias within a network is of the kind of the weights beside it.
     def scale(updates, params=None):
-        return jax.tree.map(lambda u: vector_speed * u if jnp.ndim(u) < 2 else u, updates)
+        return {name: vector_speed * u if _is_vector(u) else u for name, u in updates.items()}
 
     return optax.stateless(scale)
+
+
+def _is_vector(parameter):
+    return isinstance(parameter, jax.Array) and parameter.ndim < 2
 
 
 def _scale_by_rate():

@@ -20,8 +20,9 @@ SMALLEST = 1e-6  # mean of a pixel that training never saw lit
 
 
 def silent_free_energy(params, model, guide, nets, x, mean, *, plate: str = "image") -> float | None:
-    """Mean over images of −log p(x) with each pixel at its training mean; of the squared error about 0 by default.
+    """Mean over images of −log p(x) with each pixel at its training mean.
 
+    Of the default likelihood, the squared error, about 0 as published, unless the decoder has a bias.
     The likelihood is read off the model's one observed site: its family, its scale and the scale that it is put under.
 
     Parameters
@@ -41,7 +42,7 @@ def silent_free_energy(params, model, guide, nets, x, mean, *, plate: str = "ima
     if len(sites) != 1:
         return None
     (site,) = sites
-    silent = _silent(base_of(site["fn"]), jnp.asarray(mean))
+    silent = _silent(base_of(site["fn"]), jnp.asarray(mean), centred=nets is not None and nets.has_decoder_bias)
     weight = np.unique(1.0 if site["scale"] is None else site["scale"])
     if silent is None or site["value"].shape != x[:2].shape or len(weight) != 1:
         return None
@@ -56,10 +57,10 @@ def _observed(params, model, guide, nets, x, plate) -> list[dict[str, Any]]:
     return [site for site in traces.model.values() if site["type"] == "sample" and site["is_observed"]]
 
 
-def _silent(fn: dist.Distribution, mean) -> Callable[[jax.Array], jax.Array] | None:
+def _silent(fn: dist.Distribution, mean, *, centred: bool) -> Callable[[jax.Array], jax.Array] | None:
     """Nats per pixel as a function of x (image, pixel), or None for a family that is not known."""
     if isinstance(fn, SquaredError):
-        return jnp.square
+        return lambda x: jnp.square(x - mean if centred else x)
     if type(fn) is dist.Normal:
         scale = np.asarray(jnp.broadcast_to(fn.scale, fn.batch_shape))
         same = np.allclose(scale[:1], scale, rtol=1e-6)

@@ -89,4 +89,7 @@ def _times_spread(params, power):
         return params
     factor = (1 + jnp.exp(params["log_prior_rate"])) ** power
     encoder, decoder = scaled_outputs(params["encoder"], factor), scaled_inputs(params["decoder"], factor)
-    return params | {"encoder": encoder, "decoder": decoder}
+    moved = {"encoder": encoder, "decoder": decoder}
+    if "encoder_bias" in params:
+        moved["encoder_bias"] = params["encoder_bias"] * factor
+    return params | moved

@@ -46,6 +46,7 @@ def write_config(folder: Path, plan: Plan) -> None:
     """config.toml: every setting, and in its table `about` the versions, the data and the program's text."""
     about = {
         "pixels": plan.nets.pixels,
+        **({"image_shape": list(plan.nets.shape)} if plan.nets.shape else {}),
         "data": plan.dataset.name,
         "data_digest": _digest(plan.dataset),
         "versions": versions(),
@@ -139,7 +140,7 @@ def open_run(path: str | Path, program: Program | tuple | None = None) -> Run:
     program = _program_of(settings, program, folder)
     settings = validate(settings, own_program=settings.program not in BUILT_IN)
     arrays = load_arrays(folder / "params.npz")
-    nets = build_nets(settings, _pixels(folder))
+    nets = build_nets(settings, *_image_size(folder))
     return Run(
         settings=settings,
         program=program,
@@ -167,5 +168,8 @@ def _program_of(settings: Settings, program, folder):
     return build_program(settings)
 
 
-def _pixels(folder):
-    return tomllib.loads((folder / "config.toml").read_text(encoding="utf-8"))["about"]["pixels"]
+def _image_size(folder):
+    """Pixels of an image, and its (y, x) where that is known."""
+    about = tomllib.loads((folder / "config.toml").read_text(encoding="utf-8"))["about"]
+    shape = about.get("image_shape")
+    return about["pixels"], None if shape is None else (shape[0], shape[1])

@@ -1,5 +1,6 @@
 """What one fit consists of, put together and checked before anything is trained or written."""
 
+import warnings
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -11,7 +12,7 @@ from jax import random
 from numpyro.infer import SVI
 
 from ppl_pvae.config import Settings, with_training_defaults
-from ppl_pvae.data import Dataset
+from ppl_pvae.data import SPLITS, Dataset
 from ppl_pvae.errors import UserError
 from ppl_pvae.inference import (
     ESTIMATORS,
@@ -28,7 +29,7 @@ from ppl_pvae.inference import (
 )
 from ppl_pvae.inference.evaluation import Code, code_of
 from ppl_pvae.models import COORDINATES, Program, Variation, built_in
-from ppl_pvae.networks import Nets
+from ppl_pvae.networks import LIKELIHOODS, Nets
 
 __all__ = ["Plan", "build_nets", "build_program", "initial_params", "make_plan", "parameter_template"]
 
@@ -101,16 +102,21 @@ def build_program(settings: Settings) -> Program:
     return built_in(settings.program, wanted)
 
 
-def build_nets(settings: Settings, pixels: int) -> Nets:
-    """The networks that the settings name, for images of that many pixels."""
+def build_nets(settings: Settings, pixels: int, shape: tuple[int, int] | None) -> Nets:
+    """The networks that the settings name, for images of that many pixels, (y, x) where that is known."""
+    learned = "-learned" if settings.noise == "learned" else ""
     return Nets(
         units=settings.units,
         pixels=pixels,
         encoder=settings.encoder,
         decoder=settings.decoder,
-        likelihood=settings.likelihood,
+        likelihood=settings.likelihood + learned,
         encoder_bias=settings.encoder_bias,
+        decoder_bias=settings.decoder_bias,
         weight_scale=settings.weight_scale,
+        shape=shape,
+        width=settings.width,
+        depth=settings.depth,
     )
 
 
@@ -136,8 +142,10 @@ def make_plan(settings: Settings, dataset: Dataset, program: Program | None = No
     """
     if settings.augment == "symmetries" and dataset.shape is None:
         raise UserError("augment = symmetries needs images of known height and width; give the data as (image, y, x).")
-    program = build_program(settings) if program is None else program
-    nets = build_nets(settings, dataset.train.shape[1])
+    if program is None:
+        program = build_program(settings)
+        _check_likelihood(settings, dataset)
+    nets = build_nets(settings, dataset.train.shape[1], dataset.shape)
     key = random.key(settings.seed)
     x = np.asarray(dataset.train[:2])
     try:
@@ -157,6 +165,23 @@ def make_plan(settings: Settings, dataset: Dataset, program: Program | None = No
     except ValueError as problem:
         raise UserError(f"program {settings.program!r}: {problem}") from None
     return Plan(settings, program, nets, dataset, estimator, not_exact, code)
+
+
+def _check_likelihood(settings: Settings, dataset: Dataset) -> None:
+    """Refuse images that the likelihood gives no probability; warn of a β that a learned variance would undo."""
+    for split in SPLITS:
+        problem = LIKELIHOODS[settings.likelihood].unfit(getattr(dataset, split))
+        if problem:
+            raise UserError(
+                f"likelihood = {settings.likelihood} does not fit the {split} images of {dataset.name}: {problem}; "
+                "use the gaussian likelihood, or other data."
+            )
+    if settings.noise == "learned" and settings.beta != 1:
+        warnings.warn(
+            f"beta = {settings.beta:g} with a learned variance: the two trade exactly, only beta times the variance "
+            "counts; use noise = fixed, or beta = 1.",
+            stacklevel=2,
+        )
 
 
 def _fit_for(settings: Settings, code: Code) -> Settings:

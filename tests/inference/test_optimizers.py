@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose
 
 from ppl_pvae.inference.coordinates import Coordinates, in_coordinates
 from ppl_pvae.inference.optimizers import OPTIMIZERS, build_optimizer, with_learning_rate
+from ppl_pvae.networks import Linear
 
 PARAMS = {"encoder": jnp.ones((2, 3)), "log_prior_rate": jnp.ones(3)}
 GRADIENTS = [
@@ -45,6 +46,15 @@ def test_vectors_move_at_their_own_speed(name):
     plain, fast = (run(build_optimizer(name, prior_speed=speed, clip_norm=500.0), (0.1, 0.1)) for speed in (1.0, 3.0))
     assert_allclose(fast["encoder"], plain["encoder"])
     assert_allclose(fast["log_prior_rate"] - 1, 3 * (plain["log_prior_rate"] - 1), rtol=1e-5)
+
+
+def test_a_bias_inside_a_network_moves_as_its_weights():
+    params = {"encoder": Linear(jnp.ones((2, 3)), jnp.ones(3)), "encoder_bias": jnp.ones(3)}
+    optimizer = build_optimizer("adam", prior_speed=7.0, clip_norm=500.0)
+    state = with_learning_rate(optimizer.init(params), jnp.float32(0.1))
+    moved, _ = optimizer.update(jax.tree.map(jnp.ones_like, params), state, params)
+    assert_allclose(moved["encoder"].bias, moved["encoder"].weight[0], rtol=1e-6)
+    assert_allclose(moved["encoder_bias"], 7 * moved["encoder"].bias, rtol=1e-6)
 
 
 def test_a_rate_of_zero_moves_nothing():

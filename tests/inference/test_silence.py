@@ -12,6 +12,7 @@ from numpyro.handlers import scale
 
 from ppl_pvae.distributions import Poisson, SquaredError
 from ppl_pvae.inference.silence import silent_free_energy
+from ppl_pvae.networks import Nets
 
 RNG = np.random.default_rng(0)
 REAL = RNG.normal(0.3, 1.0, (40, 3)).astype(np.float32)
@@ -19,7 +20,7 @@ COUNTS = RNG.poisson(2.0, (40, 3)).astype(np.float32)
 BITS = RNG.integers(0, 2, (40, 3)).astype(np.float32)
 
 
-def silence(observe, x, factor=None):
+def silence(observe, x, factor=None, nets=None):
     """Of a program with two units and the given likelihood of a reconstruction."""
 
     def model(x, nets):
@@ -33,11 +34,17 @@ def silence(observe, x, factor=None):
 
     if factor is not None:
         model, guide = scale(model, factor), scale(guide, factor)
-    return silent_free_energy({}, model, guide, None, x, x.mean(axis=0))
+    return silent_free_energy({}, model, guide, nets, x, x.mean(axis=0))
 
 
 def test_the_default_likelihood_pays_the_squared_pixels():
     assert_allclose(silence(lambda mean, x: SquaredError(mean), REAL), np.square(REAL).sum(1).mean(), rtol=1e-5)
+
+
+def test_a_decoder_with_a_bias_is_silent_at_the_mean():
+    nets = Nets(units=2, pixels=REAL.shape[1], decoder_bias=True)
+    expected = np.square(REAL - REAL.mean(0)).sum(1).mean()
+    assert_allclose(silence(lambda mean, x: SquaredError(mean), REAL, nets=nets), expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize(

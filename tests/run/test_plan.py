@@ -9,7 +9,7 @@ import numpyro.distributions as dist
 import pytest
 
 from ppl_pvae.config import Settings, validate
-from ppl_pvae.data import from_array
+from ppl_pvae.data import SPLITS, from_array
 from ppl_pvae.distributions import Poisson, SquaredError
 from ppl_pvae.errors import UserError
 from ppl_pvae.inference import ArrivalTime, GumbelSoftmax, Reparameterised, ScoreFunction
@@ -90,3 +90,37 @@ def test_what_does_not_hold_is_refused_with_what_does(dataset):
 def test_counts_of_another_family_are_left_to_the_score_function(dataset):
     with pytest.raises(UserError, match=r"no usable KL\(GeometricProbs \|\| GeometricProbs\)"):
         plan(dataset, (geometric,))
+
+
+def built_in_plan(dataset, **settings):
+    return make_plan(validate(Settings(units=3, batch_size=20, **settings)), dataset)
+
+
+def test_a_program_with_networks_inside_is_not_exact(dataset):
+    chosen = built_in_plan(dataset, decoder="mlp", width=5)
+    assert chosen.not_exact == "the decoder is not affine"
+    assert isinstance(chosen.estimator, ArrivalTime)
+    with pytest.raises(UserError, match=r"'exact' does not hold .* not affine; use arrival-time or"):
+        built_in_plan(dataset, decoder="mlp", width=5, estimator="exact")
+    assert built_in_plan(dataset, encoder="mlp", width=5).not_exact is None
+
+
+def test_learned_noise_is_exact_and_warns_of_beta(dataset):
+    assert built_in_plan(dataset, noise="learned").not_exact is None
+    with pytest.warns(UserWarning, match="beta = 2 with a learned variance: the two trade exactly"):
+        built_in_plan(dataset, noise="learned", beta=2.0)
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "problem"), [("bernoulli", "pixels must be from 0 to 1"), ("poisson", "counts must be whole")]
+)
+def test_images_without_a_probability_are_refused(dataset, likelihood, problem):
+    with pytest.raises(UserError, match=f"likelihood = {likelihood} does not fit the train images of array: {problem}"):
+        built_in_plan(dataset, likelihood=likelihood)
+
+
+def test_other_likelihoods_are_trained_through_counts(dataset):
+    counts = dataclasses.replace(dataset, **{s: np.floor(np.abs(getattr(dataset, s))) for s in SPLITS})
+    chosen = built_in_plan(counts, likelihood="poisson")
+    assert "needs a Gaussian likelihood" in chosen.not_exact
+    assert isinstance(chosen.estimator, ArrivalTime)

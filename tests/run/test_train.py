@@ -111,7 +111,7 @@ def test_encode_is_the_formula_of_the_guide(run, planted):
     assert_array_equal(rates, run.encode(planted.images[:7].reshape(7, 36)))
     params = flatten(run.params)
     log_r = params["log_prior_rate"]
-    log_gain = planted.images[:7].reshape(7, 36) @ params["encoder.weight"] + params["encoder.bias"]
+    log_gain = planted.images[:7].reshape(7, 36) @ params["encoder.weight"] + params["encoder_bias"]
     top = np.minimum(params["log_largest_gain"], 5.3 - log_r)
     expected = np.exp(log_r + np.float64(top) - np.logaddexp(0, top - log_gain))
     assert_allclose(rates, expected, rtol=1e-4, atol=1e-7)
