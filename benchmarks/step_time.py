@@ -19,7 +19,7 @@ import statistics
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import jax
@@ -27,6 +27,7 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro
 from direct_forms import DirectArrivalTime, TorchStep, arrivals_needed
+from numpyro.handlers import substitute
 from numpyro.infer import SVI
 
 from ppl_pvae.distributions import Poisson, poisson_counts
@@ -40,7 +41,16 @@ from ppl_pvae.networks import Nets, soft_clamp
 TABLE = Path(__file__).with_suffix(".csv")
 PIXELS, BATCH = 256, 1000
 COLUMNS = ("units", "largest_rate", "what", "arrivals", "ms", "spread_ms", "ratio", "ratio_to", "memory_mb", "note")
+SHAPE = (16, 16)
 CLAMP = 20.0
+AGAINST = {
+    "exact": "matrix products",
+    "arrival-time": "exact",
+    "direct JAX": "arrival-time",
+    "direct PyTorch": "arrival-time",
+    "counts": "counts by jax.random.poisson",
+    "conv arrival-time": "conv networks",
+}
 
 
 @dataclass
@@ -74,16 +84,32 @@ def guide(x, nets, level):
         numpyro.sample("z", Poisson(log_rate=log_r + log_gain).to_event(1))
 
 
+@dataclass(frozen=True)
+class MeanCode:
+    """No draw: the code at its mean, for what the networks of a step cost by themselves."""
+
+    name: str = "mean"
+    exact: bool = False
+
+    def draw(self, key, q, temperature):
+        return q.mean
+
+
 class Problem:
     """Images, weights and the level that gives the rates a largest value, for one number of units."""
 
-    def __init__(self, units: int):
+    def __init__(self, units: int, networks: str = "linear"):
         key_x, self.key = jax.random.split(jax.random.key(units))
         self.x = jax.random.normal(key_x, (BATCH, PIXELS))
-        self.nets = Nets(units, PIXELS, weight_scale=PIXELS**-0.5)  # columns of norm 1: log-gains from N(0, 1)
-        svi = self.svi(Exact())
-        self.params = svi.get_params(svi.init(self.key, self.x, self.nets, jnp.zeros(())))
-        self.log_gain = self.x @ self.params["encoder"].weight
+        one = Nets(units, PIXELS, encoder=networks, decoder=networks, shape=SHAPE, weight_scale=1.0)
+        # The scale of the encoder's last weights is that of its answers: log-gains of variance 1.
+        self.nets = replace(one, weight_scale=1 / float(jnp.std(self._log_gain(one))))
+        self.log_gain = self._log_gain(self.nets)
+
+    def _log_gain(self, nets):
+        svi = self.svi(MeanCode())
+        self.params = svi.get_params(svi.init(self.key, self.x, nets, jnp.zeros(())))
+        return jax.jit(substitute(nets.encode, self.params))(self.x)
 
     def svi(self, estimator) -> SVI:
         # As in training by default; its learning rate starts at 0.
@@ -148,12 +174,26 @@ def training_cells(units: int, rates: list[float], temperature: float, limit_gb:
         for rate in rates:
             at = problem.level(rate)
             cells.append(Cell(units, rate, what, lambda n, run=run, at=at: run(at, n), memory_mb=memory))
-    if direct:
-        for rate in rates:
-            cells += [
-                direct_jax(problem, rate, temperature, limit_gb),
-                direct_torch(problem, rate, temperature, limit_gb),
-            ]
+    if not direct:
+        return cells
+    for rate in rates:
+        cells += [
+            direct_jax(problem, rate, temperature, limit_gb),
+            direct_torch(problem, rate, temperature, limit_gb),
+        ]
+    return cells
+
+
+def convolution_cells(units: int, rates: list[float], temperature: float) -> list[Cell]:
+    """The same with residual convolutional networks, where nothing is exact: networks alone, and with counts."""
+    problem, cells = Problem(units, "conv"), []
+    run, memory = problem.trainer(MeanCode(), temperature)
+    at = problem.level(rates[0])
+    cells.append(Cell(units, None, "conv networks", lambda n, run=run, at=at: run(at, n), memory_mb=memory))
+    run, memory = problem.trainer(ArrivalTime(), temperature)
+    for rate in rates:
+        at = problem.level(rate)
+        cells.append(Cell(units, rate, "conv arrival-time", lambda n, run=run, at=at: run(at, n), memory_mb=memory))
     return cells
 
 
@@ -266,11 +306,9 @@ def row_of(cell: Cell, cells: list[Cell]) -> dict:
         return row
     quartiles = np.percentile(cell.times, [25, 75])
     row |= {"ms": round(1e3 * statistics.median(cell.times), 2), "spread_ms": round(500 * np.ptp(quartiles), 2)}
-    if cell.what in ("matrix products", "counts by jax.random.poisson"):
+    if cell.what not in AGAINST:
         return row
-    against = {"exact": "matrix products", "counts": "counts by jax.random.poisson"}.get(cell.what, "exact")
-    if cell.what.startswith("direct"):
-        against = "arrival-time"
+    against = AGAINST[cell.what]
     other = next(
         c for c in cells if c.what == against and c.units == cell.units and c.largest_rate in (None, cell.largest_rate)
     )
@@ -297,6 +335,7 @@ def main() -> None:
     for units in settings.units:
         direct = units <= settings.direct_up_to
         cells = training_cells(units, settings.rates, settings.temperature, settings.memory_gb, direct)
+        cells += convolution_cells(units, settings.rates, settings.temperature) if direct else []
         cells += sampler_cells(units, settings.rates) if units == 512 else []
         measure(cells, settings.rounds, settings.budget)
         for cell in cells:
