@@ -26,8 +26,8 @@ def default_directory(settings: Settings, *, resume: bool = False) -> Path:
     resume
         True for the name without a number, whether something is there or not.
     """
-    data = re.sub(r"[^\w.]+", "-", Path(os.path.abspath(settings.data)).stem).strip("-")
-    name = f"{settings.program}-{data}-K{settings.units}-b{settings.beta:g}-s{settings.seed}"
+    program, data = (_as_word(each) for each in (settings.program, settings.data or "natural"))
+    name = f"{program}-{data}-K{settings.units}-b{settings.beta:g}-s{settings.seed}"
     first = Path("runs") / name
     if resume or not os.path.lexists(first):
         return first
@@ -35,6 +35,11 @@ def default_directory(settings: Settings, *, resume: bool = False) -> Path:
     while os.path.lexists(first.with_name(f"{name}-{number}")):
         number += 1
     return first.with_name(f"{name}-{number}")
+
+
+def _as_word(path: str) -> str:
+    """The name of a file or of something built in, as part of a name."""
+    return re.sub(r"[^\w.]+", "-", Path(os.path.abspath(path)).stem).strip("-")
 
 
 def check_directory(path: Path, *, resume: bool) -> None:

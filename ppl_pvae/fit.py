@@ -9,12 +9,12 @@ import re
 import sys
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import tyro
 
-from ppl_pvae.config import OWN_PROGRAM, Settings, read_recipe, validate
+from ppl_pvae.config import OWN_PROGRAM, Settings, is_program_file, read_program_file, read_recipe, validate
 from ppl_pvae.directory import check_directory, check_same, default_directory
 from ppl_pvae.errors import UserError
 from ppl_pvae.names import nearest
@@ -53,17 +53,25 @@ def parse(arguments: Sequence[str]) -> tuple[Command, Path]:
     command = _read_flags(arguments, Settings())
     if command.config is not None:
         command = _read_flags(arguments, read_recipe(command.config))
-    saved = (command.out or default_directory(command.settings, resume=True)) / "config.toml"
+    chosen = _with_its_data(command.settings)
+    saved = (command.out or default_directory(chosen, resume=True)) / "config.toml"
     if command.resume and _is_file(saved):
         recipe = read_recipe(saved)
         if recipe.program == OWN_PROGRAM:
             raise UserError(f"{saved.parent} was trained with functions of your own; resume it with ppl_pvae.train.")
-        command = command if command.config else _read_flags(arguments, recipe)
-    settings = validate(command.settings)
+        chosen = chosen if command.config else _read_flags(arguments, recipe).settings
+    settings = validate(chosen)
     out = command.out or default_directory(settings, resume=command.resume)
     check_directory(out, resume=command.resume)
     check_same(settings, out)
     return Command(out, command.config, command.check_convergence, command.resume, command.dry_run, settings), out
+
+
+def _with_its_data(settings: Settings) -> Settings:
+    """The settings with the data that a program file names, where none were given; the file is read and not run."""
+    if settings.data is not None or not is_program_file(settings.program):
+        return settings
+    return replace(settings, data=read_program_file(settings.program).data)
 
 
 def _is_file(path: Path) -> bool:

@@ -11,7 +11,7 @@ import tomli_w
 from ppl_pvae.config.settings import Settings, from_mapping
 from ppl_pvae.errors import UserError
 
-__all__ = ["read_recipe", "to_toml"]
+__all__ = ["read_about", "read_recipe", "to_toml"]
 
 
 def read_recipe(path: Path) -> Settings:
@@ -22,6 +22,25 @@ def read_recipe(path: Path) -> Settings:
     UserError
         If the file is not there, is no TOML, or holds something that is no setting.
     """
+    content = _content(path)
+    try:
+        return from_mapping({key: value for key, value in content.items() if key != "about"})
+    except UserError as error:
+        raise UserError(f"in the recipe {path}: {error}") from None
+
+
+def read_about(path: Path) -> dict[str, Any]:
+    """The table `about` of a run's `config.toml`: versions, sizes, the program's text; empty in other recipes.
+
+    Raises
+    ------
+    UserError
+        If the file is not there or is no TOML.
+    """
+    return _content(path).get("about", {})
+
+
+def _content(path: Path) -> dict[str, Any]:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
@@ -30,10 +49,7 @@ def read_recipe(path: Path) -> Settings:
         ) from None
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"the recipe {path} is no valid TOML: {error}.") from None
-    try:
-        return from_mapping({key: value for key, value in content.items() if key != "about"})
-    except UserError as error:
-        raise UserError(f"in the recipe {path}: {error}") from None
+    return content
 
 
 def to_toml(settings: Settings, about: Mapping[str, Any] | None = None) -> str:

@@ -16,9 +16,10 @@ class Settings:
     """Everything that decides what a fit finds. The flag is the name with dashes, the TOML key is the name."""
 
     program: str = "poisson"
-    """What is fitted: poisson, rectified-gaussian or gaussian."""
-    data: str = "natural"
-    """What it is fitted to: natural, synthetic, a .npy or .npz file, or a folder of images."""
+    """What is fitted: poisson, rectified-gaussian or gaussian, or a file with a model and a guide, PATH.py."""
+    data: str | None = None
+    """What it is fitted to: natural, synthetic, a .npy or .npz file, or a folder of images. Natural unless the program
+    file names other data."""
     units: int = 512
     """Number of latent units, K."""
     beta: float = 1.0

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from ppl_pvae.config.program_files import is_program_file
 from ppl_pvae.config.programs import OF_COUNTS, OF_ESTIMATORS, OF_RATES, PROGRAMS, UNKNOWN, Program
 from ppl_pvae.config.ranges import CHOICES, LARGEST, RANGES
 from ppl_pvae.config.settings import Settings, typed
@@ -21,6 +22,7 @@ def validate(settings: Settings, *, own_program: bool = False) -> Settings:
     ----------
     own_program
         True where model and guide are the caller's own functions, so that `program` is a label and no built-in name.
+        A program in a file is known by its name.
 
     Raises
     ------
@@ -42,6 +44,7 @@ def validate(settings: Settings, *, own_program: bool = False) -> Settings:
             f"log_rate_from must be <= log_rate_to, got {values['log_rate_from']} and {values['log_rate_to']}; "
             "swap them."
         )
+    own_program = own_program or is_program_file(values["program"])
     if not own_program and values["program"] not in PROGRAMS:
         raise unknown_name("program", values["program"], PROGRAMS)
     return _fill(Settings(**values), UNKNOWN if own_program else PROGRAMS[values["program"]])
@@ -75,7 +78,9 @@ def _fill(settings: Settings, program: Program) -> Settings:
             raise UserError("coordinates = spread means nothing to a fixed prior: its rates stay; leave it out.")
         settings = _where_open(settings, {"coordinates": "plain" if settings.prior == "fixed" else "spread"})
     learning_rate = learning_rate_for(settings.encoder, settings.decoder)
-    settings = _where_open(settings, {"steps": steps_for(settings.units), "learning_rate": learning_rate})
+    settings = _where_open(
+        settings, {"steps": steps_for(settings.units), "learning_rate": learning_rate, "data": "natural"}
+    )
     # What a program of one's own codes with is known only when it has run.
     return settings if program is UNKNOWN else with_training_defaults(settings, counts=program.is_count)
 

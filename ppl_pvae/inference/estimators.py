@@ -235,8 +235,11 @@ class LocalValues(Messenger):
         if msg["type"] != "sample" or msg["is_observed"] or msg["value"] is not None:
             return
         if not is_local(msg, self.plate):
-            if not isinstance(self.estimator, Hard):
-                _check_reparameterised(msg["fn"])
+            if not (isinstance(self.estimator, Hard) or msg["fn"].has_rsample):
+                raise ValueError(
+                    f"site {msg['name']!r} is outside the plate {self.plate!r}, and no gradient passes through a "
+                    f"sample of {type(base_of(msg['fn'])).__name__}: put it inside, or choose a reparameterised family."
+                )
         else:
             # Handlers run from the inside out, so the plates have put the site into its full shape already.
             msg["value"] = self.estimator.draw(msg["kwargs"]["rng_key"], msg["fn"], self.temperature)

@@ -6,30 +6,40 @@ from pathlib import Path
 from typing import Any
 
 from ppl_pvae.analysis import Verdict, compare, datatree, write_tree
-from ppl_pvae.config import OWN_PROGRAM, Settings, from_mapping, validate
+from ppl_pvae.config import (
+    OWN_PROGRAM,
+    Settings,
+    from_mapping,
+    is_program_file,
+    read_program_file,
+    validate,
+)
 from ppl_pvae.data import Dataset, from_array, load
 from ppl_pvae.directory import check_directory, check_same
 from ppl_pvae.errors import UserError
 from ppl_pvae.models import Program, as_program
-from ppl_pvae.run.description import describe
+from ppl_pvae.run.description import describe_plan
 from ppl_pvae.run.fitting import fit_parameters
 from ppl_pvae.run.outcome import describe_posterior, judge, summary_row
 from ppl_pvae.run.outputs import check_same_data, open_run, write_config, write_json, write_params, write_pictures
 from ppl_pvae.run.plan import Plan, make_plan
+from ppl_pvae.run.program_files import program_file_of, program_in
 from ppl_pvae.run.record import Run
 
 __all__ = ["Run", "describe", "fit_to_directory", "open_run", "train"]
 
 
-def train(program, x="natural", *, out=None, resume=False, check_convergence=False, progress=False, **settings) -> Run:
+def train(program, x=None, *, out=None, resume=False, check_convergence=False, progress=False, **settings) -> Run:
     """Fit a program to images.
 
     Parameters
     ----------
     program
-        Name of a built-in program, or (model, guide), two functions of (x, nets).
+        Name of a built-in program; path of a .py file that defines model and guide, which is run; or (model, guide),
+        two functions of (x, nets).
     x
-        Images (image, pixel) or (image, y, x); or what --data takes: a name or a path.
+        Images (image, pixel) or (image, y, x); or what --data takes: a name or a path. None for the data that the
+        program file names, or else natural patches.
     out
         Directory to write the run to, as the command does; None keeps it in memory.
     resume
@@ -46,17 +56,23 @@ def train(program, x="natural", *, out=None, resume=False, check_convergence=Fal
     UserError
         For input that cannot be: the message says what to do.
     """
-    own = None if isinstance(program, str) else as_program(program)
-    label = OWN_PROGRAM if own else program
     if "data" in settings:
         raise UserError("data is given already, as x; leave it out.")
-    is_name = isinstance(x, str | os.PathLike)
-    named = {"data": os.fspath(x) if is_name else "array"}
+    program = os.fspath(program) if isinstance(program, os.PathLike) else program
+    own, label, text = None, program, None
+    if isinstance(program, str) and is_program_file(program):
+        file = read_program_file(program)
+        own, text, x = program_in(file), file.text, file.data if x is None else x
+    elif not isinstance(program, str):
+        own, label = as_program(program), OWN_PROGRAM
+    x = os.fspath(x) if isinstance(x, os.PathLike) else x
+    named = {"data": x if x is None or isinstance(x, str) else "array"}
     chosen = validate(from_mapping({"program": label, **named, **settings}), own_program=own is not None)
     folder = None if out is None else Path(out)
     if folder is not None:
         check_directory(folder, resume=resume)
-    plan = make_plan(chosen, _load(chosen) if is_name else from_array(x, seed=chosen.data_seed), own)
+    data = _load(chosen) if x is None or isinstance(x, str) else from_array(x, seed=chosen.data_seed)
+    plan = make_plan(chosen, data, own, text)
     if folder is not None:
         check_same(plan.settings, folder, own_program=own is not None)
         check_same_data(plan, folder)
@@ -75,9 +91,27 @@ def fit_to_directory(settings: Settings, out: Path, *, resume: bool, check_conve
     """
     if finished := _finished(out, None, resume=resume, check_convergence=check_convergence):
         return finished
-    plan = make_plan(settings, _load(settings))
+    plan = _plan(settings, out)
     check_same_data(plan, out)
     return _fit(plan, out, resume=resume, check_convergence=check_convergence, progress=progress)
+
+
+def describe(settings: Settings) -> str:
+    """What would be trained, and how: load the data, trace the program, time a few steps; nothing is written.
+
+    Raises
+    ------
+    UserError
+        If data, program and settings do not fit together.
+    """
+    return describe_plan(_plan(settings, None))
+
+
+def _plan(settings: Settings, folder: Path | None) -> Plan:
+    if not is_program_file(settings.program):
+        return make_plan(settings, _load(settings))
+    file = program_file_of(settings, folder)
+    return make_plan(settings, _load(settings), program_in(file), file.text)
 
 
 def _finished(folder: Path, program: Program | None, *, resume, check_convergence) -> Run | None:
@@ -89,7 +123,7 @@ def _finished(folder: Path, program: Program | None, *, resume, check_convergenc
 
 
 def _load(settings: Settings) -> Dataset:
-    return load(settings.data, patch_size=settings.patch_size, seed=settings.data_seed)
+    return load(settings.data or "natural", patch_size=settings.patch_size, seed=settings.data_seed)
 
 
 def _fit(plan: Plan, folder: Path | None, *, resume, check_convergence, progress) -> Run:

@@ -6,32 +6,17 @@ import jax
 import numpy as np
 from jax import random
 
-from ppl_pvae.config import Settings
-from ppl_pvae.data import load
 from ppl_pvae.distributions import base_of
 from ppl_pvae.inference import Exact, divergence_method, run_program
 from ppl_pvae.inference.checkpoint import flatten
 from ppl_pvae.inference.estimators import is_local
-from ppl_pvae.run.plan import Plan, initial_params, make_plan
+from ppl_pvae.run.plan import Plan, initial_params
 
-__all__ = ["describe", "describe_plan"]
-
-
-def describe(settings: Settings) -> str:
-    """Load the data, trace the program, time a few steps; nothing is written.
-
-    Raises
-    ------
-    UserError
-        If data, program and settings do not fit together.
-    """
-    return describe_plan(
-        make_plan(settings, load(settings.data, patch_size=settings.patch_size, seed=settings.data_seed))
-    )
+__all__ = ["describe_plan"]
 
 
 def describe_plan(plan: Plan) -> str:
-    """Sites with families and KL, estimator, sizes, expected time."""
+    """Sites with families and KL, estimator, sizes, and the expected time, from a few steps that are made for it."""
     settings, data = plan.settings, plan.dataset
     key, x = random.key(settings.seed), np.asarray(data.train[:2])
     params = initial_params(key, plan.program, plan.nets, x)

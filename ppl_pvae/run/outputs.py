@@ -4,7 +4,6 @@ import hashlib
 import inspect
 import json
 import platform
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from importlib.metadata import version
@@ -15,12 +14,13 @@ import numpy as np
 
 from ppl_pvae import __version__
 from ppl_pvae.analysis import Posterior, open_tree
-from ppl_pvae.config import Settings, read_recipe, to_toml, validate
+from ppl_pvae.config import Settings, is_program_file, read_about, read_recipe, to_toml, validate
 from ppl_pvae.data import Dataset
 from ppl_pvae.errors import UserError
 from ppl_pvae.inference.checkpoint import flatten, load_arrays, restore, save_arrays
 from ppl_pvae.models import BUILT_IN, Program, as_program
 from ppl_pvae.run.plan import Plan, build_nets, build_program, parameter_template
+from ppl_pvae.run.program_files import program_in, stored_file
 from ppl_pvae.run.record import Run
 
 __all__ = ["check_same_data", "open_run", "versions", "write_config", "write_json", "write_params", "write_pictures"]
@@ -33,9 +33,11 @@ def versions() -> dict[str, str]:
     return {"ppl_pvae": __version__, "python": platform.python_version()} | {name: version(name) for name in _VERSIONED}
 
 
-def program_text(program: Program) -> str:
-    """The source of the file in which the model is written, or of nothing where there is no file (a notebook)."""
-    model = inspect.unwrap(getattr(program.model, "func", program.model))
+def program_text(plan: Plan) -> str:
+    """The source of the file in which the model is written, or nothing where there is no file (a notebook)."""
+    if plan.text is not None:
+        return plan.text
+    model = inspect.unwrap(getattr(plan.program.model, "func", plan.program.model))
     try:
         return inspect.getsource(inspect.getmodule(model) or model)
     except (OSError, TypeError):
@@ -50,7 +52,7 @@ def write_config(folder: Path, plan: Plan) -> None:
         "data": plan.dataset.name,
         "data_digest": _digest(plan.dataset),
         "versions": versions(),
-        "program_text": program_text(plan.program),
+        "program_text": program_text(plan),
     }
     _write_text(folder / "config.toml", to_toml(plan.settings, about))
 
@@ -72,10 +74,10 @@ def check_same_data(plan: Plan, folder: Path) -> None:
     path = folder / "config.toml"
     if not path.is_file():
         return
-    about = tomllib.loads(path.read_text(encoding="utf-8"))["about"]
+    about = read_about(path)
     if about.get("data_digest") != _digest(plan.dataset):
         raise UserError(f"{folder} was started with other images; give them again, or give --out another directory.")
-    text = program_text(plan.program)
+    text = program_text(plan)
     if plan.settings.program not in BUILT_IN and about.get("program_text") != text:
         raise UserError(f"{folder} was started with another program; give it again, or give --out another directory.")
 
@@ -117,7 +119,7 @@ def _write_text(path, text):
 
 
 def open_run(path: str | Path, program: Program | tuple | None = None) -> Run:
-    """Open the directory of a finished run.
+    """Open the directory of a finished run. A program that came from a file is run again, from the text kept with it.
 
     Parameters
     ----------
@@ -163,6 +165,8 @@ def _read(path: Path, parse: Callable[[str], Any]) -> Any:
 def _program_of(settings: Settings, program, folder):
     if program is not None:
         return as_program(program)
+    if is_program_file(settings.program) and (file := stored_file(settings, folder)):
+        return program_in(file)
     if settings.program not in BUILT_IN:
         raise UserError(f"{folder} was trained with functions of your own; give open_run(path, (model, guide)).")
     return build_program(settings)
@@ -170,6 +174,6 @@ def _program_of(settings: Settings, program, folder):
 
 def _image_size(folder):
     """Pixels of an image, and its (y, x) where that is known."""
-    about = tomllib.loads((folder / "config.toml").read_text(encoding="utf-8"))["about"]
+    about = read_about(folder / "config.toml")
     shape = about.get("image_shape")
     return about["pixels"], None if shape is None else (shape[0], shape[1])

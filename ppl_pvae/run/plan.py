@@ -30,6 +30,8 @@ from ppl_pvae.inference import (
 from ppl_pvae.inference.evaluation import Code, code_of
 from ppl_pvae.models import COORDINATES, Program, Variation, built_in
 from ppl_pvae.networks import LIKELIHOODS, Nets
+from ppl_pvae.run.program_files import telling_where
+from ppl_pvae.run.used import check_used, fields_read
 
 __all__ = ["Plan", "build_nets", "build_program", "initial_params", "make_plan", "parameter_template"]
 
@@ -40,7 +42,8 @@ SOFT = (ArrivalTime, GumbelSoftmax)  # estimators with a temperature
 class Plan:
     """A program, its data, and how it will be trained.
 
-    `not_exact` says why the expected distortion has no closed form for the program; None where it has one.
+    `not_exact` says why the expected distortion has no closed form for the program; None where it has one. `text` is
+    that of the file in which a program of one's own is written, None for others.
     """
 
     settings: Settings
@@ -50,6 +53,7 @@ class Plan:
     estimator: Estimator
     not_exact: str | None
     code: Code
+    text: str | None = None
 
     @property
     def has_temperature(self) -> bool:
@@ -132,8 +136,15 @@ def parameter_template(program: Program, nets: Nets) -> dict[str, Any]:
     return jax.eval_shape(lambda x: initial_params(random.key(0), program, nets, x), x)
 
 
-def make_plan(settings: Settings, dataset: Dataset, program: Program | None = None) -> Plan:
-    """Put a fit together from validated settings and data; `program` overrides the one that the settings name.
+def make_plan(settings: Settings, dataset: Dataset, program: Program | None = None, text: str | None = None) -> Plan:
+    """Put a fit together from validated settings and data.
+
+    Parameters
+    ----------
+    program
+        In place of a built-in one that the settings name.
+    text
+        Of the file that it came from, if it came from one.
 
     Raises
     ------
@@ -142,29 +153,49 @@ def make_plan(settings: Settings, dataset: Dataset, program: Program | None = No
     """
     if settings.augment == "symmetries" and dataset.shape is None:
         raise UserError("augment = symmetries needs images of known height and width; give the data as (image, y, x).")
-    if program is None:
-        program = build_program(settings)
-        _check_likelihood(settings, dataset)
+    own = program is not None
+    program = program if own else build_program(settings)
     nets = build_nets(settings, dataset.train.shape[1], dataset.shape)
-    key = random.key(settings.seed)
-    x = np.asarray(dataset.train[:2])
+    if not own:
+        _check_likelihood(settings, dataset)
     try:
-        params = initial_params(key, program, nets, x)
-        code = code_of(params, *program, nets, x)
-        if not code.sites:
-            raise UserError('the program has no latent inside numpyro.plate("image", len(x)): there is no code to fit.')
-        settings = _fit_for(settings, code)
-        not_exact = why_not_exact(key, params, *program, x, nets)
-        estimator = _choose(settings, not_exact, code)
-        _check_temperature(settings, estimator)
-        # An abstract step: whatever the free energy refuses is refused before anything is trained or written.
-        free_energy = FreeEnergy(estimator=estimator)
-        jax.eval_shape(lambda params, x: free_energy.loss(key, params, *program, x, nets), params, x)
+        with telling_where(settings.program):
+            return _traced(settings, dataset, program, nets, text, own=own)
     except UserError:
         raise
     except ValueError as problem:
         raise UserError(f"program {settings.program!r}: {problem}") from None
-    return Plan(settings, program, nets, dataset, estimator, not_exact, code)
+
+
+def _traced(settings: Settings, dataset: Dataset, program: Program, nets: Nets, text, *, own: bool) -> Plan:
+    """What running the program on two images tells."""
+    key, x = random.key(settings.seed), np.asarray(dataset.train[:2])
+    params = initial_params(key, program, nets, x)
+    if own:
+        seen = fields_read(params, program, nets, x)
+        check_used(settings, seen)
+        if "likelihood" in seen:
+            _check_likelihood(settings, dataset)
+    code = code_of(params, *program, nets, x)
+    if not code.sites:
+        _step(key, params, program, x, nets, Hard())  # a site that is local in the model alone has a better name
+        raise UserError(
+            f'the program {settings.program!r} has no latent inside numpyro.plate("image", len(x)): there is no code '
+            "to fit."
+        )
+    settings = _fit_for(settings, code)
+    not_exact = why_not_exact(key, params, *program, x, nets)
+    estimator = _choose(settings, not_exact, code)
+    _check_temperature(settings, estimator)
+    # Whatever the free energy refuses is refused before anything is trained or written.
+    _step(key, params, program, x, nets, estimator)
+    return Plan(settings, program, nets, dataset, estimator, not_exact, code, text)
+
+
+def _step(key, params, program: Program, x, nets: Nets, estimator: Estimator) -> None:
+    """An abstract step of training: nothing is computed, and whatever is refused is refused."""
+    free_energy = FreeEnergy(estimator=estimator)
+    jax.eval_shape(lambda params, x: free_energy.loss(key, params, *program, x, nets), params, x)
 
 
 def _check_likelihood(settings: Settings, dataset: Dataset) -> None:

@@ -123,7 +123,9 @@ def test_a_global_count_is_an_error(estimator, x):
     def whole(x):
         numpyro.sample("n", Poisson(2.0))
 
-    with pytest.raises(ValueError, match="no gradient passes through a sample of Poisson: only a Poisson inside"):
+    with pytest.raises(
+        ValueError, match="site 'n' is outside the plate 'image', and no gradient passes through a sample of Poisson"
+    ):
         draw(estimator, x, of=whole)
 
 

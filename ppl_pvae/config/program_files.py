@@ -1,0 +1,58 @@
+"""Programs in files of one's own, as far as they can be read without running them."""
+
+import ast
+from pathlib import Path
+from typing import NamedTuple
+
+from ppl_pvae.errors import UserError
+
+__all__ = ["ProgramFile", "is_program_file", "read_program_file"]
+
+DATA = "DATA"  # the name by which a file says what it is fitted to
+
+
+class ProgramFile(NamedTuple):
+    """The text of a program, where it came from, and the data that it names (None where it names none)."""
+
+    path: str
+    text: str
+    data: str | None
+
+
+def is_program_file(name: str) -> bool:
+    """Whether a program is named by the path of a file."""
+    return name.endswith(".py")
+
+
+def read_program_file(path: str) -> ProgramFile:
+    """The text in a file, which is parsed and not run.
+
+    Raises
+    ------
+    UserError
+        If there is no such file, it is no text or no Python, or its DATA is no text.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise UserError(f"cannot read the program {path}: it is no text.") from None
+    except OSError as error:
+        raise UserError(f"cannot read the program {path}: {error.strerror}.") from None
+    return ProgramFile(path, text, _data_named_in(path, text))
+
+
+def _data_named_in(path, text):
+    try:
+        lines = ast.parse(text).body
+    except (SyntaxError, ValueError) as error:
+        where = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+        reason = error.msg if isinstance(error, SyntaxError) else str(error)
+        raise UserError(f"the program {path}{where} is no valid Python: {reason}.") from None
+    for line in lines:
+        if isinstance(line, ast.Assign) and any(isinstance(t, ast.Name) and t.id == DATA for t in line.targets):
+            if isinstance(line.value, ast.Constant) and isinstance(line.value.value, str):
+                return line.value.value
+            raise UserError(
+                f"the program {path}, line {line.lineno}: {DATA} must be a name or path as --data takes it, in quotes."
+            )
+    return None

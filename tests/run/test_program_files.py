@@ -1,0 +1,190 @@
+"""Programs in files: run, kept with the run, and refused in a line that says where."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+import ppl_pvae
+from ppl_pvae.config import Settings, read_program_file
+from ppl_pvae.errors import UserError
+from ppl_pvae.fit import main
+from ppl_pvae.run.program_files import program_in
+
+HEAD = """
+import jax.numpy as jnp
+import numpyro
+import numpyro.distributions as dist
+from ppl_pvae.distributions import Poisson
+"""
+WHOLE = (
+    HEAD
+    + """
+DATA = "synthetic"
+
+def model(x, nets):
+    r = jnp.exp(numpyro.param("log_prior_rate", jnp.array(-1.0))) * jnp.ones(nets.units)
+    with numpyro.plate("image", len(x)):
+        z = numpyro.sample("z", Poisson(r).to_event(1))
+        numpyro.sample("x", nets.observe(nets.decode(z)), obs=x)
+
+def guide(x, nets):
+    with numpyro.plate("image", len(x)):
+        numpyro.sample("z", Poisson(log_rate=jnp.minimum(nets.encode(x), 3.0)).to_event(1))
+"""
+)
+SETTINGS = {"units": 3, "batch_size": 100, "steps": 20, "patch_size": 4, "evaluate_every": 20}
+FLAGS = [f"--{name.replace('_', '-')}={value}" for name, value in SETTINGS.items()]
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def write(text, name="mine.py") -> str:
+    Path(name).write_text(text, encoding="utf-8")
+    return name
+
+
+def test_a_file_is_trained_kept_and_opened_without_it(place, capsys):
+    """From the command: the data it names, the directory by its name; the run opens when the file is gone."""
+    name = write(WHOLE)
+    assert main(["--program", name, *FLAGS]) == 0
+    capsys.readouterr()
+    folder = Path("runs/mine-synthetic-K3-b1-s0")
+    Path(name).unlink()
+    run = ppl_pvae.open_run(folder)
+    assert run.summary["program"] == name
+    assert run.encode(np.zeros((2, 16))).shape == (2, 3)
+    again = ppl_pvae.open_run(folder)
+    assert again.program is run.program  # one text, one compilation
+    assert main(["--resume", "--out", str(folder)]) == 0  # finished, and needs no file
+    for output in ("posterior.nc", "report.html", "figures"):
+        assert (folder / output).exists()
+
+
+def test_a_run_goes_on_without_its_file_to_the_same_end(place, capsys):
+    """Half a run, the file gone, resumed: bit for bit what an undisturbed run gives."""
+    name = write(WHOLE)
+    flags = [*FLAGS, "--checkpoint-every", "10"]
+    assert main(["--program", name, *flags, "--out", "whole"]) == 0
+    assert main(["--program", name, *flags, "--out", "half"]) == 0
+    for output in ("summary.json", "params.npz", "checkpoint.npz"):
+        Path("half", output).unlink()  # as if it had stopped after step 10
+    Path("half/checkpoint-previous.npz").rename("half/checkpoint.npz")
+    Path(name).unlink()
+    assert main(["--resume", "--out", "half"]) == 0
+    one, other = (np.load(f"{each}/params.npz") for each in ("whole", "half"))
+    for array in one.files:
+        np.testing.assert_array_equal(one[array], other[array])
+    starts = [json.loads(line) for line in Path("half/metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in starts if line.get("event") == "start"] == [0, 10]
+
+
+def test_another_text_is_another_program(place, capsys):
+    name = write(WHOLE)
+    assert main(["--program", name, *FLAGS, "--out", "out"]) == 0
+    Path("out/summary.json").unlink()
+    write(WHOLE.replace("-1.0", "-2.0"))
+    assert main(["--resume", "--out", "out"]) == 2
+    assert "was started with another program" in capsys.readouterr().err
+
+
+def test_train_takes_a_path(place):
+    """As the pair of its functions, relative 1e-5; x wins over the data that the file names."""
+    name = write(WHOLE)
+    x = np.random.default_rng(0).normal(size=(200, 16)).astype(np.float32)
+    settings = {key: value for key, value in SETTINGS.items() if key != "patch_size"}
+    run = ppl_pvae.train(Path(name), x, **settings)
+    pair = ppl_pvae.train(program_in(read_program_file(name)), x, **settings)
+    assert run.settings.data == "array"
+    assert_allclose(run.summary["free_energy"], pair.summary["free_energy"], rtol=1e-5)
+
+
+NO_GUIDE = WHOLE.split("def guide")[0]
+BAD = {
+    "no file": (None, [], "cannot read the program mine.py: No such file or directory"),
+    "no text": (b"\xff\xfe\x00", [], "cannot read the program mine.py: it is no text"),
+    "syntax": ("def model(x, nets)\n    pass", [], "the program mine.py, line 1 is no valid Python: expected ':'"),
+    "data": ("DATA = 3", [], "line 1: DATA must be a name or path"),
+    "unknown data": ('DATA = "synthetik"\n' + HEAD, [], "unknown data 'synthetik'; did you mean 'synthetic'"),
+    "no guide": (NO_GUIDE, [], "the program mine.py needs a function guide(x, nets) and has none"),
+    "no function": (NO_GUIDE + "guide = 3", [], "needs a function guide(x, nets) and has a int"),
+    "import": ("import nothing_like_it", [], "mine.py, line 1: ModuleNotFoundError: No module named"),
+    "a mistake": (WHOLE.replace("len(x)", "lenn(x)", 1), [], "mine.py, line 11: NameError: name 'lenn'"),
+    "shapes": (
+        WHOLE.replace("nets.decode(z)", "nets.decode(z[:, :2])"),
+        [],
+        "mine.py, line 13: TypeError: dot_general requires contracting dimensions",
+    ),
+    "another site": (
+        WHOLE.replace('sample("z", Poisson(l', 'sample("y", Poisson(l'),
+        [],
+        "site 'y' is in the guide and",
+    ),
+    "no site": (
+        WHOLE.replace('numpyro.sample("z", Poisson(l', "(Poisson(l"),
+        [],
+        "site 'z' is in the model and not in the guide: give the guide a site of that name",
+    ),
+    "event": (WHOLE.replace("nets.encode(x), 3.0)).to_event(1)", "nets.encode(x), 3.0))"), [], "with .to_event(1)"),
+    "plate": (
+        WHOLE.replace('plate("image", len(x)):\n        numpyro', 'plate("picture", len(x)):\n        numpyro'),
+        [],
+        "line 17: site 'z' is outside the plate 'image', and no gradient passes",
+    ),
+    "no KL": (
+        WHOLE.replace('sample("z", Poisson(r)', 'sample("z", dist.Normal(r, 1.0)'),
+        [],
+        "site 'z': no usable KL(Poisson || Normal)",
+    ),
+    "unused encoder": (
+        WHOLE.replace("nets.encode(x)", "x[:, :3]"),
+        ["--encoder", "mlp"],
+        "encoder means nothing to the program 'mine.py', which does not use it; leave it out",
+    ),
+    "unused likelihood": (
+        WHOLE.replace("nets.observe(nets.decode(z))", "dist.Normal(z @ jnp.ones((3, 16)), 1.0).to_event(1)"),
+        ["--noise", "learned"],
+        "noise means nothing to the program 'mine.py'",
+    ),
+    "prior": (WHOLE, ["--prior", "fixed"], "prior means nothing to the program 'mine.py'"),
+    "likelihood": (WHOLE, ["--likelihood", "poisson"], "counts must be whole and not negative"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_bad_file_is_refused_in_a_line(case, place, capsys):
+    text, flags, complaint = BAD[case]
+    if text is not None:
+        Path("mine.py").write_bytes(text if isinstance(text, bytes) else text.encode())
+    before = sorted(place.iterdir())
+    assert main(["--program", "mine.py", *FLAGS, *flags]) == 2
+    shown = capsys.readouterr().err
+    assert complaint in shown
+    assert "mine.py" in shown or "data" in shown
+    assert len(shown.splitlines()) <= 2
+    assert sorted(place.iterdir()) == before
+
+
+GLOBAL_IN_THE_GUIDE = (
+    HEAD
+    + """
+def model(x, nets):
+    with numpyro.plate("image", len(x)):
+        z = numpyro.sample("z", dist.Normal(jnp.zeros(3), 1.0).to_event(1))
+        numpyro.sample("x", dist.Normal(z.sum(-1, keepdims=True) * jnp.ones(16), 1.0).to_event(1), obs=x)
+
+def guide(x, nets):
+    numpyro.sample("z", dist.Normal(jnp.zeros(3), 1.0).to_event(1))
+"""
+)
+
+
+def test_a_site_that_is_local_here_and_global_there_is_named(place):
+    with pytest.raises(UserError, match=r"'mine.py': site 'z' is inside the plate 'image' in the model only"):
+        ppl_pvae.train(write(GLOBAL_IN_THE_GUIDE), "synthetic", **{**SETTINGS, "units": Settings.units})
