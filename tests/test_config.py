@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ppl_pvae.config import PROGRAMS, Settings, differences, from_mapping, read_recipe, to_toml, validate
+from ppl_pvae.config.training import START_CONCENTRATION
 from ppl_pvae.errors import UserError
 from ppl_pvae.names import nearest, unknown_name
 
@@ -46,6 +47,8 @@ IMPOSSIBLE = [
     ("log_rate_to", 30.0),
     ("largest_log_gain", 0.0),
     ("weight_scale", 0.0),
+    ("concentration", 0.0),
+    ("concentration", math.nan),
     ("evaluate_every", 0),
     ("checkpoint_every", 0),
 ]
@@ -80,6 +83,7 @@ def test_every_number_has_a_range():
         ("indicator", "sigmiod", "sigmoid"),
         ("optimizer", "adamx", "adamax"),
         ("ceiling", "fixd", "fixed"),
+        ("dispersion", "learnt", "learned"),
         ("coordinates", "plane", "plain"),
         ("augment", "symetries", "symmetries"),
         ("decay_shape", "line", "linear"),
@@ -95,6 +99,8 @@ def test_an_unknown_name_is_answered_with_the_nearest(name, value, near):
     [
         ({"pays": "code"}, "pays means nothing to the program 'poisson'"),
         ({"program": "gaussian", "pays": "latent"}, "pays means nothing"),
+        ({"dispersion": "fixed"}, r"dispersion means nothing to the program 'poisson'.*for: negative-binomial"),
+        ({"program": "gaussian", "concentration": 10.0}, "concentration means nothing to the program 'gaussian'"),
         ({"program": "gaussian", "spike_price": 0.1}, "spike_price needs a code that is never negative"),
         ({"program": "gaussian", "estimator": "arrival-time"}, "is for counts"),
         ({"program": "rectified-gaussian", "temperature": 0.1}, "temperature means nothing"),
@@ -132,6 +138,9 @@ def test_what_was_left_open_becomes_the_default_of_the_program():
     rectified = validate(Settings(program="rectified-gaussian", prior="fixed"))
     assert (rectified.prior, rectified.pays) == ("fixed", "latent")
     assert validate(rectified) == rectified
+    spread = validate(Settings(program="negative-binomial"))
+    assert (spread.dispersion, spread.concentration, spread.coordinates) == ("learned", 10.0, "spread")
+    assert (validate(Settings()).dispersion, validate(Settings()).concentration) == (None, None)
 
 
 def test_small_codes_take_more_steps_and_programs_differ_in_speed_and_annealing():
@@ -221,5 +230,6 @@ def test_the_names_here_are_the_names_there():
     assert set(PROGRAMS) == set(import_module("ppl_pvae.models").BUILT_IN)
     for name in import_module("ppl_pvae.inference.optimizers").OPTIMIZERS:
         validate(Settings(optimizer=name))
+    assert START_CONCENTRATION == import_module("ppl_pvae.models.negative_binomial").START_CONCENTRATION
     for name in import_module("ppl_pvae.inference").ESTIMATORS:
         validate(Settings(estimator=name))

@@ -17,12 +17,14 @@ class Program(NamedTuple):
     is_count: bool
     is_nonnegative: bool
     has_rates: bool  # that settings know of: where they start, where they saturate
+    dispersion: tuple[str, ...] = ()
 
 
 ESTIMATORS = ("auto", "exact", "arrival-time", "gumbel-softmax", "straight-through", "score-function")
 
 PROGRAMS: Mapping[str, Program] = {
     "poisson": Program(("learned", "fixed"), (), ESTIMATORS, True, True, True),
+    "negative-binomial": Program(("learned", "fixed"), (), ESTIMATORS, True, True, True, ("learned", "fixed")),
     "rectified-gaussian": Program(("learned", "fixed"), ("latent", "code"), ("auto", "exact"), False, True, False),
     "gaussian": Program(("learned", "fixed"), (), ("auto", "exact"), False, False, False),
 }

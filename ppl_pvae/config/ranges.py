@@ -17,6 +17,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "noise": ("fixed", "learned"),
     "prior": ("learned", "fixed"),
     "pays": ("latent", "code"),
+    "dispersion": ("learned", "fixed"),
     "estimator": ESTIMATORS,
     "indicator": ("cubic", "sigmoid"),
     "optimizer": ("adam", "adamax"),
@@ -69,6 +70,9 @@ RANGES: Mapping[str, Range] = {
     "log_rate_from": _LOG_RATE,
     "log_rate_to": _LOG_RATE,
     "largest_log_gain": Range(lambda value: 0 < value <= 20, "> 0 and <= 20", "the default is 3, the published one 10"),
+    "concentration": Range(
+        lambda value: 0.1 <= value <= 1e5, "from 0.1 to 100000", "at 10000 counts are all but Poisson"
+    ),
     "weight_scale": _above_zero("weights that start at 0 stay there"),
     "evaluate_every": _at_least(1, "use the number of steps to evaluate once, at the end"),
     "checkpoint_every": _at_least(1, "use the number of steps for one checkpoint, at the end"),

@@ -16,7 +16,7 @@ class Settings:
     """Everything that decides what a fit finds. The flag is the name with dashes, the TOML key is the name."""
 
     program: str = "poisson"
-    """What is fitted: poisson, rectified-gaussian or gaussian, or a file with a model and a guide, PATH.py."""
+    """What is fitted: poisson, negative-binomial, rectified-gaussian, gaussian, or PATH.py with a model and a guide."""
     data: str | None = None
     """What it is fitted to: natural, synthetic, a .npy or .npz file, or a folder of images. Natural unless the program
     file names other data."""
@@ -54,6 +54,12 @@ class Settings:
     """Whether the prior is learned or fixed. Learned unless said otherwise."""
     pays: str | None = None
     """What a rectified Gaussian pays for: latent (the normal behind the code) or code. Latent unless said otherwise."""
+    dispersion: str | None = None
+    """Whether each unit of the negative binomial program learns its concentration or all keep the same: learned or
+    fixed. Learned unless said otherwise."""
+    concentration: float | None = None
+    """Concentration of negative binomial counts, whose variance is mean + mean²/concentration, or where it starts: 10
+    unless said otherwise. At 10000 they are all but Poisson counts."""
     estimator: str = "auto"
     """Gradient of the expected distortion: auto (exact where that holds), exact, arrival-time, gumbel-softmax,
     straight-through or score-function."""
@@ -85,7 +91,7 @@ class Settings:
     """Learning rate of vectors (prior log-rates, biases), as a multiple of that of networks. 30 for counts, else 10."""
     coordinates: str | None = None
     """What the optimizer moves: weights in units of the spread of a count, spread, or as they are, plain. Spread for
-    the Poisson program with a learned prior unless said otherwise; others have plain ones."""
+    count programs with a learned prior unless said otherwise; others have plain ones."""
     clip_norm: float = 500.0
     """Largest norm of the gradient."""
     anneal: float | None = None

@@ -3,7 +3,15 @@
 import math
 from typing import NamedTuple
 
-__all__ = ["COUNTS", "OTHERS", "Training", "anneal_for", "learning_rate_for", "steps_for"]
+__all__ = [
+    "COUNTS",
+    "OTHERS",
+    "START_CONCENTRATION",
+    "Training",
+    "anneal_for",
+    "learning_rate_for",
+    "steps_for",
+]
 
 
 class Training(NamedTuple):
@@ -17,6 +25,7 @@ class Training(NamedTuple):
 # there early, for rates that were high at a low price to come down. A rectified Gaussian that has grown dense at a low
 # price never becomes sparse again.
 COUNTS, OTHERS = Training(30.0, 0.3), Training(10.0, 0.0)
+START_CONCENTRATION = 10.0  # of negative binomial counts
 ENOUGH = 512  # units at which the defaults stop depending on their number
 
 

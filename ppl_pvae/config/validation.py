@@ -8,7 +8,7 @@ from ppl_pvae.config.program_files import is_program_file
 from ppl_pvae.config.programs import OF_COUNTS, OF_ESTIMATORS, OF_RATES, PROGRAMS, UNKNOWN, Program
 from ppl_pvae.config.ranges import CHOICES, LARGEST, RANGES
 from ppl_pvae.config.settings import Settings, typed
-from ppl_pvae.config.training import COUNTS, OTHERS, anneal_for, learning_rate_for, steps_for
+from ppl_pvae.config.training import COUNTS, OTHERS, START_CONCENTRATION, anneal_for, learning_rate_for, steps_for
 from ppl_pvae.errors import UserError
 from ppl_pvae.names import unknown_name
 
@@ -52,7 +52,7 @@ def validate(settings: Settings, *, own_program: bool = False) -> Settings:
 
 def _fill(settings: Settings, program: Program) -> Settings:
     """Refuse what the program would ignore; give what was left open its default."""
-    for name in ("prior", "pays"):
+    for name in ("prior", "pays", "dispersion"):
         value, choices = getattr(settings, name), getattr(program, name)
         if value is not None and not choices:
             users = ", ".join(other for other, its in PROGRAMS.items() if getattr(its, name))
@@ -61,6 +61,10 @@ def _fill(settings: Settings, program: Program) -> Settings:
             )
         if value is None and choices:
             settings = dataclasses.replace(settings, **{name: choices[0]})
+    if settings.concentration is not None and not program.dispersion:
+        raise UserError(f"concentration means nothing to the program {settings.program!r}; leave it out.")
+    if program.dispersion:
+        settings = _where_open(settings, {"concentration": START_CONCENTRATION})
     if settings.estimator not in program.estimator:
         raise UserError(
             f"the estimator {settings.estimator!r} is for counts, and {settings.program!r} has none; use auto."

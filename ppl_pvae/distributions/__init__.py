@@ -2,13 +2,17 @@
 
 from ppl_pvae.distributions.gumbel_poisson import gumbel_softmax_poisson
 from ppl_pvae.distributions.kl import base_of, has_closed_form, poisson_kl, unit_kl
+from ppl_pvae.distributions.negative_binomial import NegativeBinomial
+from ppl_pvae.distributions.negative_binomial_kl import negative_binomial_kl
 from ppl_pvae.distributions.poisson import Poisson, log_rate_of
 from ppl_pvae.distributions.poisson_sampler import poisson_counts
 from ppl_pvae.distributions.rectified import RectifiedNormal, rectified_kl
 from ppl_pvae.distributions.soft_poisson import soft_poisson, soft_poisson_from_log
 from ppl_pvae.distributions.squared_error import SquaredError
+from ppl_pvae.distributions.unit_gamma import log_unit_gamma
 
 __all__ = [
+    "NegativeBinomial",
     "Poisson",
     "RectifiedNormal",
     "SquaredError",
@@ -16,6 +20,8 @@ __all__ = [
     "gumbel_softmax_poisson",
     "has_closed_form",
     "log_rate_of",
+    "log_unit_gamma",
+    "negative_binomial_kl",
     "poisson_counts",
     "poisson_kl",
     "rectified_kl",

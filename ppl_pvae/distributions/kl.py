@@ -3,14 +3,19 @@
 import jax
 import jax.numpy as jnp
 import numpyro.distributions as dist
+from jax.core import Tracer
 from jaxtyping import Array, Float
 from numpyro.distributions import kl_divergence
 
+from ppl_pvae.distributions.negative_binomial import NegativeBinomial
+from ppl_pvae.distributions.negative_binomial_kl import negative_binomial_kl
 from ppl_pvae.distributions.poisson import Poisson, log_rate_of
 from ppl_pvae.distributions.rectified import RectifiedNormal, rectified_kl
 
-__all__ = ["base_of", "has_closed_form", "poisson_kl", "unit_kl"]
+__all__ = ["NOT_SHARED", "SAME", "base_of", "disagreement", "has_closed_form", "poisson_kl", "unit_kl"]
 
+SAME = 1e-4  # relative difference up to which two concentrations are one: each is computed where it is needed
+NOT_SHARED = "no closed form holds; give model and guide the same concentration, by the same function of nets."
 SERIES_BELOW = 0.5  # |d| below which λ(d − 1) + r cancels and the series is used instead
 # KL/r = Σ_n dⁿ (n − 1)/n!, n = 2 … 10: truncation below 1e-8 for |d| < ½; highest power first
 SERIES = (1 / 403200, 1 / 45360, 1 / 5760, 1 / 840, 1 / 144, 1 / 30, 1 / 8, 1 / 3, 1 / 2)
@@ -55,6 +60,30 @@ def _poisson_poisson(q, p):
 for _q in (Poisson, dist.Poisson):
     for _p in (Poisson, dist.Poisson):
         kl_divergence.register(_q, _p)(_poisson_poisson)
+
+
+@kl_divergence.register(NegativeBinomial, NegativeBinomial)
+def _negative_binomial_negative_binomial(q, p):
+    """NaN where concentrations differ and are known only when the program runs: there is no closed form for it."""
+    differ = _relative_difference(q.concentration, p.concentration) > SAME
+    if not isinstance(differ, Tracer) and differ.any():
+        raise ValueError(f"negative binomials of concentration {q.concentration} and {p.concentration}: {NOT_SHARED}")
+    return jnp.where(differ, jnp.nan, negative_binomial_kl(q.log_rate, p.log_rate, q.concentration))
+
+
+def _relative_difference(one, other):
+    return jnp.abs(one - other) / other
+
+
+def disagreement(q: dist.Distribution, p: dist.Distribution) -> Float[Array, ""] | None:
+    """Relative difference of what two families have to share for their KL to hold; None if they share nothing.
+
+    Above `SAME` their KL is NaN, or an error where the values are known, which in a compiled step they are not.
+    """
+    q, p = base_of(q), base_of(p)
+    if isinstance(q, NegativeBinomial) and isinstance(p, NegativeBinomial):
+        return jnp.max(_relative_difference(q.concentration, p.concentration))
+    return None
 
 
 @kl_divergence.register(RectifiedNormal, RectifiedNormal)

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, UInt32
 
-__all__ = ["CipherKey", "centred", "cipher_key", "cipher_keys", "random_words", "threefry_2x32"]
+__all__ = ["CipherKey", "centred", "cipher_key", "cipher_keys", "normal", "random_words", "threefry_2x32", "uniform"]
 
 CipherKey = tuple[UInt32[Array, ""], UInt32[Array, ""]]
 
@@ -60,3 +60,13 @@ def random_words(
 def centred(word: UInt32[Array, "*shape"]) -> Float[Array, "*shape"]:
     """A uniform number in (−1, 1), symmetric about 0, from a word."""
     return (word.astype(jnp.int32).astype(jnp.float32) + 0.5) * jnp.float32(2.0**-31)
+
+
+def uniform(word: UInt32[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """A uniform number in (0, 1], never 0, from a word; 1 by rounding, once in 2²⁵."""
+    return (word.astype(jnp.float32) + 0.5) * jnp.float32(2.0**-32)
+
+
+def normal(word: UInt32[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """A standard normal number from a word, at most 5.4 in size."""
+    return jnp.float32(math.sqrt(2)) * lax.erf_inv(jnp.clip(centred(word), -1 + 2.0**-24, 1 - 2.0**-24))

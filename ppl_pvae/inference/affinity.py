@@ -16,6 +16,7 @@ from jaxtyping import Array
 from numpyro.distributions import biject_to, constraints
 
 from ppl_pvae.distributions import base_of
+from ppl_pvae.distributions.kl import NOT_SHARED, SAME, disagreement
 from ppl_pvae.inference.divergence import divergence_method
 from ppl_pvae.inference.estimators import is_local
 from ppl_pvae.inference.free_energy import run_program
@@ -67,6 +68,11 @@ def why_not_exact(key: jax.Array, params, model, guide, *args, plate: str = "ima
     Asked: Gaussian likelihoods whose scale depends on neither code nor image; reconstructions affine in the codes, by
     their values at two codes, the sum of the two and none, and by their slopes at many codes and two images; for every
     local site a closed-form KL and independent units; and no latent site that depends on a local one.
+
+    Raises
+    ------
+    ValueError
+        If the KL of a site asks its posterior and its prior to share what they do not: no estimator holds then.
     """
     x, *rest = args
     problems: list[str] = []
@@ -90,8 +96,10 @@ def why_not_exact(key: jax.Array, params, model, guide, *args, plate: str = "ima
         sparse = {n: _sparse_codes(one.guide[n]["fn"], a[n].shape) for n in local}
         return _Measured(*_affinity(first, last, a, b, sparse), coupling)
 
+    moved = _moved(params, _constraints(run, key, params, x[:2]))
+    _check_shared(run, key, moved, x[:2])
     try:
-        measured = measure(key, _moved(params, _constraints(run, key, params, x[:2])), x[:2])
+        measured = measure(key, moved, x[:2])
     except NotGaussianError as problem:
         return str(problem)
     problems += ["the decoder is not affine"] * _moves(jnp.maximum(measured.bend, measured.turn))
@@ -104,6 +112,21 @@ def why_not_exact(key: jax.Array, params, model, guide, *args, plate: str = "ima
 
 def _moves(change) -> bool:
     return not change <= TOLERANCE  # NaN too: what overflows at such codes is not affine
+
+
+def _check_shared(run, key, params, x):
+    """Refuse sites that model and guide make of parameters of their own where the KL asks them to share one."""
+
+    @jax.jit
+    def look(key, params, x):
+        traces = run(key, params, x, _AnyCode(SMALL))
+        latents = {n: s for n, s in traces.guide.items() if s["type"] == "sample" and not s["is_observed"]}
+        found = {name: disagreement(site["fn"], traces.model[name]["fn"]) for name, site in latents.items()}
+        return {name: difference for name, difference in found.items() if difference is not None}
+
+    for name, difference in look(key, params, x).items():
+        if not difference <= SAME:
+            raise ValueError(f"site {name!r}: {NOT_SHARED}")
 
 
 def _constraints(run, key, params, x):

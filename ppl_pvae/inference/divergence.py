@@ -46,7 +46,10 @@ def site_divergence(name: str, guide_site, model_site, *, sampled: bool):
     q, p = guide_site["fn"], model_site["fn"]
     scale = _common_scale(name, guide_site, model_site)
     if divergence_method(name, q, p) == "closed form":
-        nats = jnp.asarray(kl_divergence(q, p) if _is_point(q) else unit_kl(q, p))
+        try:
+            nats = jnp.asarray(kl_divergence(q, p) if _is_point(q) else unit_kl(q, p))
+        except ValueError as problem:  # posterior and prior do not share what their KL asks for
+            raise ValueError(f"site {name!r}: {problem}") from problem
         # A scale is of batch shape: it takes no part in the dimensions of the event.
         return jnp.reshape(scale, jnp.shape(scale) + (1,) * (nats.ndim - len(q.batch_shape))) * nats
     if not sampled:

@@ -11,10 +11,12 @@ from typing import Protocol, runtime_checkable
 import jax
 import jax.numpy as jnp
 import numpyro.distributions as dist
+from jax import random
 from jaxtyping import Array
 from numpyro.primitives import Messenger
 
 from ppl_pvae.distributions import (
+    NegativeBinomial,
     Poisson,
     base_of,
     gumbel_softmax_poisson,
@@ -25,6 +27,7 @@ from ppl_pvae.distributions import (
 
 __all__ = [
     "ESTIMATORS",
+    "RELAXED",
     "ArrivalTime",
     "Estimator",
     "Exact",
@@ -36,6 +39,8 @@ __all__ = [
     "StraightThrough",
     "is_local",
 ]
+
+RELAXED = (Poisson, dist.Poisson, NegativeBinomial)  # families whose counts are relaxed
 
 
 @runtime_checkable
@@ -74,13 +79,21 @@ class Exact:
             raise ValueError(f"{type(base_of(q)).__name__} has no mean in closed form, which is asked for.") from None
 
 
-def _log_rate_to_relax(q: dist.Distribution):
-    """Log-rate of a Poisson site in its full shape; None for one that is reparameterised by itself."""
-    if not isinstance(base_of(q), Poisson | dist.Poisson):
+def _poisson_to_relax(key, q: dist.Distribution):
+    """Key and log-rate, in its full shape, of the Poisson count to relax; None for a site reparameterised by itself.
+
+    A negative binomial count is a Poisson count of a gamma-distributed rate: that rate is drawn here, and a gradient
+    passes through it to mean and concentration.
+    """
+    base, shape = base_of(q), q.batch_shape + q.event_shape
+    if isinstance(base, NegativeBinomial):
+        key_rate, key = random.split(key)
+        return key, base.log_rate_sample(key_rate, shape)
+    if not isinstance(base, RELAXED):
         _check_reparameterised(q)
         return None
     # The base of an expanded or reshaped site may be smaller than the site.
-    return jnp.broadcast_to(log_rate_of(base_of(q)), q.batch_shape + q.event_shape)
+    return key, jnp.broadcast_to(log_rate_of(base), shape)
 
 
 @dataclass(frozen=True)
@@ -93,6 +106,10 @@ class ArrivalTime:
     work for the arrivals that are soft, 2τλ (cubic) or up to (1 + 15τ)λ (sigmoid). Continuous sites keep the guide's
     own reparameterised sample.
 
+    As for every relaxation here, a negative binomial count is relaxed as the Poisson count of a rate drawn from its
+    gamma distribution, with a gradient through that draw, which adds no bias: here E z = λ, and its variance is that of
+    the relaxed count and λ²/φ.
+
     `hard` gives the decoder whole counts and keeps the derivative. Source: arXiv:2405.14473 (sigmoid),
     arXiv:2602.03896 (cubic).
     """
@@ -103,10 +120,10 @@ class ArrivalTime:
     exact: bool = False
 
     def draw(self, key, q, temperature):
-        log_rate = _log_rate_to_relax(q)
-        if log_rate is None:
+        count = _poisson_to_relax(key, q)
+        if count is None:
             return None
-        return soft_poisson_from_log(key, log_rate, temperature, hard=self.hard, indicator=self.indicator)
+        return soft_poisson_from_log(*count, temperature, hard=self.hard, indicator=self.indicator)
 
 
 @dataclass(frozen=True)
@@ -125,15 +142,15 @@ class GumbelSoftmax:
     exact: bool = False
 
     def draw(self, key, q, temperature):
-        log_rate = _log_rate_to_relax(q)
-        return None if log_rate is None else gumbel_softmax_poisson(key, log_rate, temperature, self.hard)
+        count = _poisson_to_relax(key, q)
+        return None if count is None else gumbel_softmax_poisson(*count, temperature, self.hard)
 
 
 @dataclass(frozen=True)
 class StraightThrough:
-    """Whole counts forward, the derivative of their mean backward: dz/dλ = 1.
+    """Whole counts forward, the derivative of their rate backward: dz/dλ = 1.
 
-    Bias: a count's deviation from its rate counts as noise that does not depend on the rate, so a decoder is not
+    Bias: a Poisson count's deviation from its rate counts as noise that does not depend on the rate: no decoder is
     charged for the spread that a higher rate brings (Σ_k ‖Φ_k‖² dλ_k in a linear one); it does not go away with more
     samples, and there is no temperature. Variance: low, that of the counts alone. Cost: one exact Poisson draw.
     Source: Bengio, Léonard & Courville 2013 (arXiv:1308.3432).
@@ -143,9 +160,10 @@ class StraightThrough:
     exact: bool = False
 
     def draw(self, key, q, temperature):
-        log_rate = _log_rate_to_relax(q)
-        if log_rate is None:
+        count = _poisson_to_relax(key, q)
+        if count is None:
             return None
+        key, log_rate = count
         rate = jnp.exp(log_rate)
         return rate + jax.lax.stop_gradient(poisson_counts(key, jax.lax.stop_gradient(rate)) - rate)
 
@@ -211,8 +229,8 @@ ESTIMATORS: Mapping[str, Callable[..., Estimator]] = {
 def _check_reparameterised(q):
     if not q.has_rsample:
         raise ValueError(
-            f"no gradient passes through a sample of {type(base_of(q)).__name__}: only a Poisson inside the plate is "
-            "relaxed; choose a reparameterised family."
+            f"no gradient passes through a sample of {type(base_of(q)).__name__}: only a Poisson or negative binomial "
+            "inside the plate is relaxed; choose a reparameterised family."
         )
 
 

@@ -9,13 +9,12 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import numpyro.distributions as dist
 from jax import random
 from numpyro.distributions import constraints
 from numpyro.handlers import seed, substitute, trace
 
-from ppl_pvae.distributions import Poisson, base_of
-from ppl_pvae.inference.estimators import Exact, Hard, LocalValues, is_local
+from ppl_pvae.distributions import base_of
+from ppl_pvae.inference.estimators import RELAXED, Exact, Hard, LocalValues, is_local
 from ppl_pvae.inference.free_energy import FreeEnergy, run_program
 from ppl_pvae.inference.spread import codes_like, jacobian, one_image
 
@@ -51,7 +50,7 @@ class Code(NamedTuple):
     units: tuple[int, ...]
     is_count: bool
     is_nonnegative: bool
-    relaxed: tuple[str, ...] = ()  # sites of Poisson counts, which estimators give a gradient
+    relaxed: tuple[str, ...] = ()  # sites of counts that estimators give a gradient
     stuck: tuple[str, ...] = ()  # sites through whose samples no gradient passes
 
 
@@ -177,7 +176,7 @@ def code_of(params, model, guide, nets, x, *, plate: str = "image") -> Code:
         sites = _local(traces, plate)
         bases = {n: base_of(traces.guide[n]["fn"]) for n in sites}
         supports = [base.support for base in bases.values()]
-        relaxed = tuple(n for n, base in bases.items() if isinstance(base, Poisson | dist.Poisson))
+        relaxed = tuple(n for n, base in bases.items() if isinstance(base, RELAXED))
         seen.append(
             Code(
                 sites=tuple(sites),

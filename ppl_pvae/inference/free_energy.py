@@ -75,8 +75,8 @@ class FreeEnergy(ELBO):
     spike_price
         γ, nats per unit of activity, >= 0.
     estimator
-        How the expectation over local codes is taken. By default Poisson counts are relaxed and every other site keeps
-        its own reparameterised sample; `Hard()` samples the guide as it stands, for evaluation.
+        How the expectation over local codes is taken. By default Poisson and negative binomial counts are relaxed and
+        every other site keeps its own reparameterised sample; `Hard()` samples the guide as it stands, for evaluation.
     temperature
         τ of a relaxed estimator.
     images

@@ -6,7 +6,7 @@ from functools import lru_cache, partial
 from typing import NamedTuple
 
 from ppl_pvae.errors import UserError
-from ppl_pvae.models import gaussian, poisson, rectified_gaussian
+from ppl_pvae.models import gaussian, negative_binomial, poisson, rectified_gaussian
 
 __all__ = ["BUILT_IN", "COORDINATES", "Program", "Variation", "as_program", "built_in"]
 
@@ -40,7 +40,8 @@ class Variation(NamedTuple):
 
     `prior` is "learned" or "fixed"; `pays` is "latent" or "code"; `log_rate_start` is the range of the uniform start
     of log r, whose middle is the value of a fixed one; `ceiling` ("learned" or "fixed") bounds what an image does to a
-    rate, from or at `largest_log_gain`.
+    rate, from or at `largest_log_gain`; `dispersion` ("learned" or "fixed") says whether negative binomial counts
+    learn their `concentration` from there, or stay.
     """
 
     prior: str = "learned"
@@ -48,20 +49,36 @@ class Variation(NamedTuple):
     log_rate_start: tuple[float, float] = (-1.5, -0.5)
     ceiling: str = "learned"
     largest_log_gain: float = poisson.LARGEST_LOG_GAIN
+    dispersion: str = "learned"
+    concentration: float = negative_binomial.START_CONCENTRATION
 
 
 DEFAULT = Variation()
 
 
-def _poisson(wanted):
+def _rates(wanted):
+    """The prior rate and the ceiling of the gain that are wanted."""
     low, high = wanted.log_rate_start
     learned = partial(poisson.learned_rate, start=(low, high))
     rate = learned if wanted.prior == "learned" else partial(poisson.fixed_rate, rate=math.exp((low + high) / 2))
     learned_top = partial(poisson.learned_ceiling, start=wanted.largest_log_gain)
     fixed_top = partial(poisson.fixed_ceiling, log_gain=wanted.largest_log_gain)
-    ceiling = learned_top if wanted.ceiling == "learned" else fixed_top
+    return rate, learned_top if wanted.ceiling == "learned" else fixed_top
+
+
+def _poisson(wanted):
+    rate, ceiling = _rates(wanted)
     guide = partial(poisson.guide, prior_rate=rate, ceiling=ceiling)
     return Program(partial(poisson.model, prior_rate=rate), guide)
+
+
+def _negative_binomial(wanted):
+    rate, ceiling = _rates(wanted)
+    learned = partial(negative_binomial.learned_concentration, start=wanted.concentration)
+    fixed = partial(negative_binomial.fixed_concentration, concentration=wanted.concentration)
+    shared = {"prior_rate": rate, "concentration": learned if wanted.dispersion == "learned" else fixed}
+    guide = partial(negative_binomial.guide, ceiling=ceiling, **shared)
+    return Program(partial(negative_binomial.model, **shared), guide)
 
 
 def _normal_prior(wanted):
@@ -79,12 +96,15 @@ def _rectified_gaussian(wanted):
 
 BUILT_IN: Mapping[str, Callable[[Variation], Program]] = {
     "poisson": _poisson,
+    "negative-binomial": _negative_binomial,
     "rectified-gaussian": _rectified_gaussian,
     "gaussian": _gaussian,
 }
 
 # Programs that train faster in other coordinates: parameters to coordinates, and back.
-COORDINATES: Mapping[str, tuple[Callable, Callable]] = {"poisson": (poisson.in_spread_units, poisson.from_spread_units)}
+COORDINATES: Mapping[str, tuple[Callable, Callable]] = dict.fromkeys(
+    ("poisson", "negative-binomial"), (poisson.in_spread_units, poisson.from_spread_units)
+)
 
 
 def built_in(name: str, wanted: Variation = DEFAULT) -> Program:

@@ -19,6 +19,7 @@ __all__ = [
     "learned_ceiling",
     "learned_rate",
     "model",
+    "rate_bounds",
 ]
 
 LARGEST_LOG_RATE = 5.3  # about 200 spikes a window: a bad step cannot overflow
@@ -52,6 +53,12 @@ def fixed_ceiling(nets: Nets, log_gain=10.0):
     return jnp.full((nets.units,), log_gain)
 
 
+def rate_bounds(nets: Nets, prior_rate, ceiling):
+    """log r, and the log-gain at which λ saturates: the ceiling, or what takes r to `LARGEST_LOG_RATE`."""
+    log_r = jnp.log(prior_rate(nets))
+    return log_r, jnp.minimum(ceiling(nets), LARGEST_LOG_RATE - log_r)
+
+
 def model(x, nets: Nets, prior_rate=learned_rate):
     """z ~ Pois(r), x ~ observe(decode(z)); x is (image, pixel)."""
     r = prior_rate(nets)
@@ -62,8 +69,7 @@ def model(x, nets: Nets, prior_rate=learned_rate):
 
 def guide(x, nets: Nets, prior_rate=learned_rate, ceiling=learned_ceiling):
     """z ~ Pois(λ), λ = r·δr(x), gain and rate soft-clamped from above."""
-    log_r = jnp.log(prior_rate(nets))
-    top = jnp.minimum(ceiling(nets), LARGEST_LOG_RATE - log_r)
+    log_r, top = rate_bounds(nets, prior_rate, ceiling)
     with numpyro.plate("image", len(x)):
         numpyro.sample("z", Poisson(log_rate=log_r + soft_clamp(nets.encode(x), top)).to_event(1))
 

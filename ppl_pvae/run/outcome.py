@@ -95,6 +95,7 @@ def summary_row(plan: Plan, fitted: Fitted, posterior: Posterior) -> dict[str, A
     judged = judge(plan, fitted.params)
     settings = plan.settings
     copied = ("steps", "program", "data", "units", "beta", "seed", "prior", "pays", "encoder_bias", "spike_price")
+    copied += ("dispersion", "concentration")
     return {
         **summarise(posterior, settings.beta),
         "train_free_energy": judged["free_energy"],

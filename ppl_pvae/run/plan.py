@@ -29,6 +29,7 @@ from ppl_pvae.inference import (
 )
 from ppl_pvae.inference.evaluation import Code, code_of
 from ppl_pvae.models import COORDINATES, Program, Variation, built_in
+from ppl_pvae.models.negative_binomial import START_CONCENTRATION
 from ppl_pvae.networks import LIKELIHOODS, Nets
 from ppl_pvae.run.program_files import telling_where
 from ppl_pvae.run.used import check_used, fields_read
@@ -102,6 +103,8 @@ def build_program(settings: Settings) -> Program:
         log_rate_start=start,
         ceiling=settings.ceiling,
         largest_log_gain=settings.largest_log_gain,
+        dispersion=settings.dispersion or "learned",
+        concentration=settings.concentration or START_CONCENTRATION,
     )
     return built_in(settings.program, wanted)
 

@@ -3,6 +3,8 @@
 Every program refused here is one whose exact expectation would be wrong in silence.
 """
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,7 +13,7 @@ import numpyro.distributions as dist
 import pytest
 from jax import random
 
-from ppl_pvae.distributions import Poisson, RectifiedNormal
+from ppl_pvae.distributions import NegativeBinomial, Poisson, RectifiedNormal
 from ppl_pvae.inference import why_not_exact
 from ppl_pvae.models import Variation, built_in
 from ppl_pvae.networks import Nets
@@ -38,6 +40,7 @@ def one_poisson(x):
     [
         ("poisson", Variation()),
         ("poisson", Variation(prior="fixed")),
+        ("negative-binomial", Variation()),
         ("gaussian", Variation()),
         ("rectified-gaussian", Variation(pays="code")),
     ],
@@ -143,6 +146,28 @@ def test_units_that_are_not_independent_are_told(program, x):
 def test_a_site_without_closed_form_is_told(program, x):
     built = program(lambda x: dist.Laplace(x[:, :UNITS], 0.5).to_event(1))
     assert probe(*built, x) == "site 'z' has no closed-form KL"
+
+
+def test_concentrations_of_their_own_are_refused_even_where_they_start_alike(weights, x):
+    """Whatever the likelihood: there is no closed form once they have moved apart."""
+
+    def counts(name, log_rate):
+        phi = numpyro.param(name, jnp.full(UNITS, 5.0), constraint=dist.constraints.positive)
+        return NegativeBinomial(log_rate=log_rate, concentration=phi).to_event(1)
+
+    def model(x, nets):
+        with numpyro.plate("image", len(x)):
+            z = numpyro.sample("z", counts("prior_concentration", jnp.zeros(UNITS)))
+            numpyro.sample("x", dist.Laplace(z @ weights, 1.0).to_event(1), obs=x)
+
+    def guide(x, nets, name="concentration"):
+        with numpyro.plate("image", len(x)):
+            numpyro.sample("z", counts(name, x[:, :UNITS]))
+
+    params = {name: jnp.full(UNITS, 5.0) for name in ("prior_concentration", "concentration")}
+    with pytest.raises(ValueError, match="site 'z': no closed form holds; give model and guide the same concentration"):
+        probe(model, guide, x, params)
+    assert "Laplace" in probe(model, partial(guide, name="prior_concentration"), x, params)
 
 
 @pytest.mark.parametrize("where", ["model", "guide"])

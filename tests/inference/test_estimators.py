@@ -10,8 +10,8 @@ from jax import random
 from numpy.testing import assert_allclose, assert_array_equal
 from numpyro.handlers import seed, trace
 
-from ppl_pvae.distributions import Poisson
-from ppl_pvae.inference import ESTIMATORS, ArrivalTime, Exact, Hard
+from ppl_pvae.distributions import NegativeBinomial, Poisson, gumbel_softmax_poisson, log_unit_gamma
+from ppl_pvae.inference import ESTIMATORS, ArrivalTime, Exact, GumbelSoftmax, Hard, StraightThrough
 from ppl_pvae.inference.estimators import LocalValues
 from tests.inference.conftest import UNITS
 
@@ -136,6 +136,74 @@ def test_a_family_without_mean_is_an_error_for_exact(x):
 
     with pytest.raises(ValueError, match="TransformedDistribution has no mean in closed form"):
         draw(Exact(), x, of=local)
+
+
+# --- negative binomial counts ---
+
+LOG_RATE, CONCENTRATION = np.log([0.5, 4.0, 1.0]), np.array([0.4, 8.0, 0.01])
+KNOWN = slice(2)  # units whose moments 40,000 draws show: at φ = 0.01 one draw in hundreds has it all
+SPREAD_KEPT = 1 - 9 * TEMPERATURE / 35  # share of a Poisson count's variance that its soft count has
+MIXED = {"soft": ArrivalTime(), "straight through": StraightThrough()}
+
+
+def mixture(log_rate, concentration, images):
+    return NegativeBinomial(log_rate=log_rate, concentration=concentration).expand([images, 3]).to_event(1)
+
+
+@pytest.fixture(scope="module")
+def mixed():
+    """Relaxed counts (image, unit) by estimator, and their derivatives in log λ and φ."""
+
+    def run(log_rate, concentration, estimator):
+        def draw(log_rate, concentration):
+            q = mixture(log_rate, concentration, 40_000)
+            return estimator.draw(random.key(0), q, jnp.float32(TEMPERATURE))
+
+        z, slope = jax.linearize(draw, log_rate, concentration)
+        return z, slope(jnp.ones(3), jnp.zeros(3)), slope(jnp.zeros(3), jnp.ones(3))
+
+    compiled = jax.jit(run, static_argnums=2)
+    return {name: [np.float64(each) for each in compiled(LOG_RATE, CONCENTRATION, one)] for name, one in MIXED.items()}
+
+
+def within(values, mean):
+    """Whether the mean of each known unit lies within 4.5 standard errors."""
+    distance = np.abs(values.mean(0) - mean) / (values.std(0) / np.sqrt(len(values)))
+    return (distance[KNOWN] < 4.5).all()
+
+
+@pytest.mark.parametrize(("name", "kept"), [("soft", SPREAD_KEPT), ("straight through", 1.0)])
+def test_a_relaxed_mixture_has_its_mean_and_variance(name, kept, mixed):
+    """λ, and the variance of a count given its rate and that of the rate: λ·share + λ²/φ."""
+    rate, z = np.exp(LOG_RATE), mixed[name][0]
+    assert within(z, rate)
+    assert within((z - rate) ** 2, kept * rate + rate**2 / CONCENTRATION)
+
+
+@pytest.mark.parametrize(("name", "kept"), [("soft", SPREAD_KEPT), ("straight through", 0.0)])
+def test_the_gradient_of_a_relaxed_mixture_is_that_of_its_moments(name, kept, mixed):
+    """E z = λ and E z² = λ·share + λ² + λ²/φ; straight-through does not see the spread of a Poisson count."""
+    rate, (z, by_rate, by_phi) = np.exp(LOG_RATE), mixed[name]
+    assert within(by_rate, rate)
+    assert within(2 * z * by_rate, kept * rate + 2 * rate**2 * (1 + 1 / CONCENTRATION))
+    assert within(by_phi, 0)
+    assert within(2 * z * by_phi, -((rate / CONCENTRATION) ** 2))
+
+
+def test_a_mixture_of_small_concentration_is_finite(mixed):
+    """At φ = 0.01 most rates underflow, and neither their logarithms nor the derivatives do."""
+    assert np.isfinite(np.stack([np.stack(each) for each in mixed.values()])).all()
+
+
+def test_the_rate_of_a_mixture_is_drawn_first_and_poisson_sites_keep_their_draws():
+    """One key for the rate, another for the count of that rate; a Poisson site uses the key that it is given."""
+    q = mixture(jnp.asarray(LOG_RATE), jnp.asarray(CONCENTRATION), images=4)
+    key_rate, key_count = random.split(random.key(5))
+    log_rate = jnp.asarray(LOG_RATE) + log_unit_gamma(key_rate, jnp.tile(jnp.asarray(CONCENTRATION), (4, 1)))
+    softmax, given = GumbelSoftmax(), Poisson(log_rate=log_rate).to_event(1)
+    expected = gumbel_softmax_poisson(key_count, log_rate, jnp.float32(0.3))
+    assert_array_equal(softmax.draw(key_count, given, jnp.float32(0.3)), expected)
+    assert_allclose(softmax.draw(random.key(5), q, jnp.float32(0.3)), expected, rtol=1e-5)
 
 
 def test_the_table_makes_estimators_of_their_names():

@@ -14,8 +14,9 @@ from jax import random
 from numpy.testing import assert_allclose
 from numpyro.handlers import scale
 
-from ppl_pvae.distributions import Poisson, RectifiedNormal, SquaredError
+from ppl_pvae.distributions import NegativeBinomial, Poisson, RectifiedNormal, SquaredError
 from ppl_pvae.inference import ArrivalTime, Exact, FreeEnergy, Hard
+from ppl_pvae.inference.divergence import site_divergence
 from ppl_pvae.models import Program, Variation, built_in
 from ppl_pvae.networks import Nets
 from ppl_pvae.run.plan import initial_params
@@ -73,6 +74,21 @@ def test_parts_of_a_linear_program(linear, x):
     assert_allclose(found.activity, rate.sum(1), rtol=1e-5)
     assert_allclose(found.constant, PIXELS / 2 * np.log(np.pi), rtol=1e-6)
     assert found.global_kl == {}
+
+
+def test_parts_of_a_linear_program_of_negative_binomial_counts(program, weights, x):
+    """E‖x − zΦ‖² = ‖x − λΦ‖² + Σ(λ + λ²/φ)‖Φ‖² under σ = 0.7, and its KL by the textbook formula in float64."""
+    phi, rate, r = np.array([0.7, 9.0]), np.exp(0.5 * np.float64(x[:, :UNITS])), 1.0
+    built = program(
+        lambda x: NegativeBinomial(log_rate=0.5 * x[:, :UNITS], concentration=jnp.asarray(phi)).to_event(1),
+        lambda x: NegativeBinomial(jnp.ones(UNITS), jnp.asarray(phi)).to_event(1),
+    )
+    found = parts(*built, x)
+    spread = (rate + rate**2 / phi) @ np.square(weights).sum(1)
+    error = np.square(x - rate @ weights).sum(1) + spread
+    assert_allclose(found.distortion, error / (2 * 0.7**2) + PIXELS * (np.log(0.7) + LOG_SQRT_2PI), rtol=1e-5)
+    nats = rate * np.log(rate / r) - (rate + phi) * np.log((phi + rate) / (phi + r))
+    assert_allclose(found.local_kl["z"], nats, rtol=1e-4)
 
 
 def test_another_likelihood_keeps_its_constants(program, x):
@@ -228,6 +244,12 @@ def test_without_a_usable_kl_site_and_families_are_named(q, p, families, program
         loss(*built, x, ArrivalTime())
     assert families in str(error.value)
     assert "kl_divergence.register" in str(error.value)
+
+
+def test_concentrations_that_are_known_to_differ_are_named():
+    q, p = ({"fn": NegativeBinomial(jnp.ones(2), phi).to_event(1), "scale": None} for phi in (2.0, 3.0))
+    with pytest.raises(ValueError, match=r"site 'z': negative binomials of concentration .* the same concentration"):
+        site_divergence("z", q, p, sampled=True)
 
 
 def test_a_prior_over_whole_count_vectors_is_named(x, program):

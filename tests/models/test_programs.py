@@ -8,7 +8,7 @@ from jax import random
 from numpy.testing import assert_allclose, assert_array_equal
 from numpyro.handlers import seed, substitute, trace, uncondition
 
-from ppl_pvae.distributions import Poisson, RectifiedNormal, base_of, unit_kl
+from ppl_pvae.distributions import NegativeBinomial, Poisson, RectifiedNormal, base_of, unit_kl
 from ppl_pvae.inference import Exact, run_program
 from ppl_pvae.models import BUILT_IN, Variation, built_in, poisson
 from ppl_pvae.networks import Linear, Nets
@@ -18,6 +18,8 @@ X = np.float32(np.random.default_rng(0).normal(size=(4, 5)))
 VARIATIONS = [
     ("poisson", Variation()),
     ("poisson", Variation(prior="fixed", ceiling="fixed")),
+    ("negative-binomial", Variation()),
+    ("negative-binomial", Variation(prior="fixed", ceiling="fixed", dispersion="fixed", concentration=2.0)),
     ("gaussian", Variation()),
     ("gaussian", Variation(prior="fixed")),
     ("rectified-gaussian", Variation(pays="code")),
@@ -68,6 +70,32 @@ def test_poisson_rates_are_prior_times_gain():
     assert_allclose(traces.model["z"]["fn"].mean, np.broadcast_to(np.exp(log_r), (4, 3)), rtol=1e-5)
     loud = params | {"encoder_bias": jnp.full(3, 1e4)}
     assert (base_of(sites("poisson", params=loud).guide["z"]["fn"]).log_rate <= 5.3001).all()
+
+
+def test_negative_binomial_counts_have_the_rates_of_the_poisson_program_and_one_concentration():
+    """λ and r as there; φ of posterior and prior the parameter's, soft-clamped between 0.01 and 10⁶."""
+    params = weights(1) | {"log_prior_rate": jnp.array([-1.0, -80.0, 0.5]), "log_largest_gain": jnp.full(3, 3.0)}
+    counts = sites("poisson", params=params)
+    log_phi = jnp.log(jnp.array([0.5, 20.0, 3000.0]))
+    traces = sites("negative-binomial", params=params | {"log_concentration": log_phi})
+    q, p = (base_of(each["z"]["fn"]) for each in traces)
+    assert isinstance(q, NegativeBinomial)
+    assert_array_equal(q.log_rate, base_of(counts.guide["z"]["fn"]).log_rate)
+    assert_allclose(traces.model["z"]["fn"].mean, counts.model["z"]["fn"].mean)
+    assert_array_equal(jnp.squeeze(q.concentration), jnp.squeeze(p.concentration))
+    assert_allclose(jnp.squeeze(q.concentration), np.exp(log_phi), rtol=0.03)
+    far = sites("negative-binomial", params=params | {"log_concentration": jnp.array([-1e3, 0.0, 1e3])})
+    assert_allclose(jnp.squeeze(base_of(far.guide["z"]["fn"]).concentration), [0.01, 1.01, 1e6], rtol=1e-3)
+    assert np.isfinite(unit_kl(far.guide["z"]["fn"], far.model["z"]["fn"])).all()
+
+
+def test_a_concentration_starts_or_stays_where_it_is_told():
+    learned = sites("negative-binomial", Variation(concentration=5.0))
+    assert_allclose(learned.model["log_concentration"]["value"], np.full(3, np.log(5.0)), rtol=1e-6)
+    assert_array_equal(learned.guide["log_concentration"]["value"], learned.model["log_concentration"]["value"])
+    fixed = sites("negative-binomial", Variation(dispersion="fixed", concentration=5.0))
+    assert_allclose(base_of(fixed.guide["z"]["fn"]).concentration.squeeze(), np.full(3, 5.0))
+    assert "log_concentration" not in fixed.guide
 
 
 def test_a_unit_silenced_beyond_float32_stays_finite():

@@ -7,14 +7,16 @@ import numpy as np
 import numpyro
 import numpyro.distributions as dist
 import pytest
+from numpy.testing import assert_array_equal
+from numpyro.handlers import seed, trace
 
 from ppl_pvae.config import Settings, validate
 from ppl_pvae.data import SPLITS, from_array
-from ppl_pvae.distributions import Poisson, SquaredError
+from ppl_pvae.distributions import NegativeBinomial, Poisson, SquaredError, base_of
 from ppl_pvae.errors import UserError
 from ppl_pvae.inference import ArrivalTime, GumbelSoftmax, Reparameterised, ScoreFunction
 from ppl_pvae.models import Program
-from ppl_pvae.run.plan import make_plan
+from ppl_pvae.run.plan import build_nets, build_program, make_plan
 
 X = np.random.default_rng(0).normal(size=(300, 2, 2)).astype(np.float32)
 SETTINGS = Settings(program="own", units=3, batch_size=20)
@@ -46,6 +48,10 @@ def normal(x):
     return dist.Normal(x[:, :3], 1.0)
 
 
+def negative_binomial(x):
+    return NegativeBinomial(log_rate=x[:, :3], concentration=4.0)
+
+
 def geometric(x):
     return dist.GeometricProbs(jax.nn.sigmoid(x[:, :3]))
 
@@ -61,7 +67,8 @@ def plan(dataset, families, **settings):
 
 
 @pytest.mark.parametrize(
-    ("families", "estimator"), [((poisson, normal), ArrivalTime()), ((normal,), Reparameterised())]
+    ("families", "estimator"),
+    [((poisson, normal), ArrivalTime()), ((negative_binomial,), ArrivalTime()), ((normal,), Reparameterised())],
 )
 def test_auto_takes_the_first_that_holds(families, estimator, dataset):
     assert plan(dataset, families).estimator == estimator
@@ -72,6 +79,15 @@ def test_options_reach_their_estimator(dataset):
     assert soft.estimator == ArrivalTime(hard=True, indicator="sigmoid")
     assert plan(dataset, (poisson,), estimator="gumbel-softmax").estimator == GumbelSoftmax()
     assert plan(dataset, (poisson,), estimator="score-function", particles=7).estimator == ScoreFunction(7)
+
+
+def test_a_concentration_reaches_the_program():
+    """The one that is asked for, in its prior, and no parameter of its own where it is fixed."""
+    settings = validate(Settings(program="negative-binomial", units=3, dispersion="fixed", concentration=1e4))
+    model = build_program(settings).model
+    sites = trace(seed(model, 0)).get_trace(np.zeros((2, 4), np.float32), build_nets(settings, 4, None))
+    assert_array_equal(base_of(sites["z"]["fn"]).concentration, np.full(3, 1e4, np.float32))
+    assert "log_concentration" not in sites
 
 
 def test_a_temperature_that_goes_nowhere_is_refused(dataset):

@@ -91,6 +91,17 @@ def test_the_free_energy_lies_between_what_was_planted_and_silence(run, planted)
     )
 
 
+def test_negative_binomial_counts_of_a_large_concentration_end_as_poisson_counts_do(run, planted):
+    """φ = 10⁴ from the same seed: free energy, its parts and rates within 1%, and not the same to the last digit."""
+    limit = ppl_pvae.train("negative-binomial", planted.images, dispersion="fixed", concentration=1e4, **SETTINGS)
+    for name in ("free_energy", "train_free_energy", "distortion", "coding_rate", "spikes_per_image"):
+        assert limit.summary[name] == pytest.approx(run.summary[name], rel=0.01), name
+    assert limit.summary["free_energy"] != run.summary["free_energy"]
+    assert [limit.summary[name] for name in ("dispersion", "concentration")] == ["fixed", 1e4]
+    rates = [np.exp(each.params["log_prior_rate"]) for each in (limit, run)]
+    assert_allclose(*rates, rtol=0.01, atol=1e-3)
+
+
 # --- what a run is ---
 
 
