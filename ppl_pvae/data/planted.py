@@ -8,7 +8,7 @@ from jaxtyping import Float, Float32
 from ppl_pvae.data.arrays import split_by_blocks
 from ppl_pvae.data.dataset import SPLITS, Dataset, moments
 
-__all__ = ["IMAGES", "draw_codes", "keep_truth"]
+__all__ = ["IMAGES", "draw_codes", "keep_truth", "log_uniform"]
 
 IMAGES = 25_000
 
@@ -17,8 +17,14 @@ def draw_codes(
     rate_key: np.random.SeedSequence, code_key: np.random.SeedSequence, units: int, rates: tuple[float, float]
 ) -> tuple[Float[np.ndarray, " unit"], Float32[np.ndarray, "image unit"]]:
     """Expected counts r of each unit, log-uniform between two rates, and codes z_k ~ Poisson(r_k) of all images."""
-    rate = np.exp(np.random.default_rng(rate_key).uniform(np.log(rates[0]), np.log(rates[1]), units))
+    rate = log_uniform(rate_key, rates, units)
     return rate, np.random.default_rng(code_key).poisson(rate, (IMAGES, units)).astype(np.float32)
+
+
+def log_uniform(key: np.random.SeedSequence, between: tuple[float, float], number: int) -> Float[np.ndarray, " number"]:
+    """Numbers whose logarithm is uniform between those of two bounds."""
+    low, high = between
+    return np.exp(np.random.default_rng(key).uniform(np.log(low), np.log(high), number))
 
 
 def keep_truth(

@@ -16,7 +16,8 @@ from ppl_pvae.errors import UserError
     [
         ("naturl", "did you mean 'natural'"),
         ("Synthetic", "did you mean 'synthetic'"),
-        ("zebra", "unknown data 'zebra'; data are natural, synthetic, "),
+        ("zebra", "unknown data 'zebra'; data are natural, synthetic, synthetic-counts, "),
+        ("synthetic_counts", "did you mean 'synthetic-counts'"),
         ("", "unknown data ''"),
         ("nowhere/x.npy", "no file or folder 'nowhere/x.npy'"),
         ("x" * 5000, "unknown data"),
@@ -44,6 +45,12 @@ def test_numbers_out_of_range(settings):
 def test_patches_larger_than_the_photographs_are_refused():
     with pytest.raises(UserError, match="but patches of 400 need 416 a side"):
         data.load("natural", patch_size=400)
+
+
+@pytest.mark.parametrize("name", ["synthetic-counts"])
+def test_a_patch_size_means_nothing_to_what_is_no_patch(name):
+    with pytest.raises(UserError, match=f"{name} holds images of .* leave the patch size out"):
+        data.load(name, patch_size=8)
 
 
 def test_a_builtin_name_wins_over_a_folder_and_dot_slash_over_it(tmp_path, monkeypatch):
