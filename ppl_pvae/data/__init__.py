@@ -1,4 +1,4 @@
-"""Images to fit: natural patches, synthetic data with known truth, arrays, folders of images."""
+"""Images to fit: natural patches, synthetic data with known truth, digits, arrays, folders of images."""
 
 import operator
 import os
@@ -8,6 +8,7 @@ from pathlib import Path
 from ppl_pvae.data.arrays import ARRAY_FILES, from_array, load_array_file
 from ppl_pvae.data.dataset import Dataset
 from ppl_pvae.data.folder import load_folder
+from ppl_pvae.data.mnist import load_mnist
 from ppl_pvae.data.natural import load_natural
 from ppl_pvae.data.synthetic import load_synthetic
 from ppl_pvae.data.synthetic_counts import load_synthetic_counts
@@ -24,6 +25,7 @@ SOURCES: dict[str, Callable[[int, int], Dataset]] = {
     "natural": load_natural,
     "synthetic": load_synthetic,
     "synthetic-counts": lambda _, seed: load_synthetic_counts(seed),
+    "mnist": lambda _, seed: load_mnist(seed),
 }
 
 
@@ -34,8 +36,9 @@ def load(name: str | os.PathLike[str], *, patch_size: int = PATCH_SIZE, seed: in
     ----------
     name
         "natural", whitened patches of ten photographs; "synthetic", images of a planted dictionary; "synthetic-counts",
-        spike counts of planted latents; the path of a `.npy` file, or of a `.npz` file with the key `x`; or a folder of
-        PNG, JPEG or TIFF images. A folder that is called like a built-in name is reached as "./natural".
+        spike counts of planted latents; "mnist", 5,000 digits with labels, which need the extra `digits`; the path of a
+        `.npy` file, or of a `.npz` file with the key `x`; or a folder of PNG, JPEG or TIFF photographs. A folder that
+        is called like a built-in name is reached as "./natural".
     patch_size
         Height and width of a patch, pixels, where patches are cut or drawn: of "natural", "synthetic" and photographs.
         Elsewhere images are as large as they are, and it must be left alone.
