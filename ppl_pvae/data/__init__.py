@@ -37,8 +37,8 @@ def load(name: str | os.PathLike[str], *, patch_size: int = PATCH_SIZE, seed: in
     name
         "natural", whitened patches of ten photographs; "synthetic", images of a planted dictionary; "synthetic-counts",
         spike counts of planted latents; "mnist", 5,000 digits with labels, which need the extra `digits`; the path of a
-        `.npy` file, or of a `.npz` file with the key `x`; or a folder of PNG, JPEG or TIFF photographs. A folder that
-        is called like a built-in name is reached as "./natural".
+        `.npy` file, or of a `.npz` file with the key `x`; a folder of PNG, JPEG or TIFF photographs, or of idx files as
+        MNIST and Fashion-MNIST come in. A folder that is called like a built-in name is reached as "./natural".
     patch_size
         Height and width of a patch, pixels, where patches are cut or drawn: of "natural", "synthetic" and photographs.
         Elsewhere images are as large as they are, and it must be left alone.
@@ -87,7 +87,7 @@ def _whole_number(what: str, value: int, least: int) -> int:
 
 
 def _unknown(name: str) -> UserError:
-    known = f"data are {', '.join(SOURCES)}, a .npy or .npz file, or a folder of images."
+    known = f"data are {', '.join(SOURCES)}, a .npy or .npz file, or a folder of photographs or idx files."
     if os.path.isfile(name):
         return UserError(f"{name} is no array file; {known}")
     near = nearest(name.lower(), SOURCES)
