@@ -18,7 +18,8 @@ class Settings:
     program: str = "poisson"
     """What is fitted: poisson, rectified-gaussian or gaussian."""
     data: str = "natural"
-    """What it is fitted to: natural, synthetic, a .npy or .npz file, or a folder of images."""
+    """What it is fitted to: natural, synthetic, synthetic-counts, mnist, a .npy or .npz file, or a folder of
+    photographs or idx files."""
     units: int = 512
     """Number of latent units, K."""
     beta: float = 1.0
