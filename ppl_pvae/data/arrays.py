@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float32, Int
 from numpy.typing import ArrayLike
 
-from ppl_pvae.data.dataset import SPLITS, Dataset
+from ppl_pvae.data.dataset import SPLITS, TEST, VALIDATION, Dataset, moments
 from ppl_pvae.errors import UserError
 
 __all__ = ["ARRAY_FILES", "from_array", "load_array_file", "split_by_blocks"]
@@ -21,8 +21,6 @@ KEY = "x"
 # The published split: 100 contiguous blocks, the last fifth of each held out for testing. The tenth before it is
 # validation, which was published as training.
 BLOCKS = 100
-TEST = 0.2
-VALIDATION = 0.1
 # Fewer images in a block would leave validation empty.
 SMALLEST_BLOCK = 10
 
@@ -67,9 +65,7 @@ def from_array(x: ArrayLike, *, name: str = "array", seed: int = 0) -> Dataset:
         "source": name,
         "array_shape": list(array.shape),
         "shape_is_a_guess": array.ndim == 2 and shape is not None,
-        "images": {split: len(values) for split, values in parts.items()},
-        "variance": {split: float(np.var(values, dtype=np.float64)) for split, values in parts.items()},
-        "mean": {split: float(np.mean(values, dtype=np.float64)) for split, values in parts.items()},
+        **moments(parts),
         "counts": bool(images.min() >= 0 and np.all(images == np.floor(images))),
         "blocks": len(group_names),
     }

@@ -20,7 +20,7 @@ from ppl_pvae.data.dataset import SPLITS, Dataset
 __all__ = ["directory", "remember"]
 
 # Part of every key. Raise it when the preprocessing or the layout of the file changes.
-FORMAT = 1
+FORMAT = 2
 
 
 def directory() -> Path:
@@ -64,7 +64,7 @@ def _write(path: Path, dataset: Dataset) -> None:
         "info": dict(dataset.info),
     }
     arrays = {f"x/{split}": getattr(dataset, split) for split in SPLITS}
-    for field in ("groups", "pictures", "truth"):
+    for field in ("groups", "pictures", "truth", "labels"):
         arrays |= {f"{field}/{key}": value for key, value in getattr(dataset, field).items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
@@ -97,4 +97,5 @@ def _read(path: Path) -> Dataset:
         info=text["info"],
         pictures=field("pictures"),
         truth=field("truth"),
+        labels=field("labels"),
     )

@@ -8,9 +8,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-__all__ = ["SPLITS", "Dataset"]
+__all__ = ["SPLITS", "TEST", "VALIDATION", "Dataset", "moments"]
 
 SPLITS = ("train", "validation", "test")
+# Share of the images held out for test and for validation, where a source leaves it open: the published fifth, and the
+# tenth that goes before it.
+TEST = 0.2
+VALIDATION = 0.1
 
 
 def _empty() -> Mapping[str, Any]:
@@ -26,16 +30,18 @@ class Dataset:
     Attributes
     ----------
     name
-        What was loaded: "natural", "synthetic", or the name of a file or folder.
+        What was loaded: "natural", "synthetic", ..., or the name of a file or folder.
     train, validation, test
-        (image, pixel), float32: whitened intensity with pixel variance near 0.73, or whatever an array file holds.
+        (image, pixel), float32: whitened intensity with pixel variance near 0.73 for patches of photographs, intensity
+        from 0 to 1 for images with labels, spike counts of neurons, or whatever an array file holds.
     shape
         (y, x) of one image, None where it is not known.
     groups
         For each split (image,), int: the photograph (or the block of rows) that each image came from, as an index into
-        `group_names`. Images of one group are not independent: intervals resample groups, not images.
+        `group_names`. Images of one group are not independent: intervals resample groups, not images. An image that was
+        not cut from anything is a group of its own.
     group_names
-        Names of the photographs or blocks.
+        Names of the photographs, blocks or single images.
     info
         What a report wants, fit for JSON: provenance and licences, constants of the preprocessing, counts, variances.
     pictures
@@ -43,7 +49,9 @@ class Dataset:
         (frequency,); empty where nothing was filtered.
     truth
         For synthetic data what was planted: "dictionary" (unit, pixel), "rate" (unit,), "code" (image, unit) of the
-        test images; empty otherwise.
+        test images, and for spike counts "bias" (pixel,); empty otherwise.
+    labels
+        For each split whose classes are known (image,), int: the class of each image; empty where none are.
     """
 
     name: str
@@ -56,3 +64,13 @@ class Dataset:
     info: Mapping[str, Any] = field(default_factory=_empty)
     pictures: Mapping[str, np.ndarray] = field(default_factory=_empty)
     truth: Mapping[str, np.ndarray] = field(default_factory=_empty)
+    labels: Mapping[str, np.ndarray] = field(default_factory=_empty)
+
+
+def moments(parts: Mapping[str, Float32[np.ndarray, "_ pixel"]]) -> dict[str, dict[str, Any]]:
+    """What `info` says of every data set, for each split: number of images, variance and mean over all their pixels."""
+    return {
+        "images": {split: len(values) for split, values in parts.items()},
+        "variance": {split: float(np.var(values, dtype=np.float64)) for split, values in parts.items()},
+        "mean": {split: float(np.mean(values, dtype=np.float64)) for split, values in parts.items()},
+    }

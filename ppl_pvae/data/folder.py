@@ -1,4 +1,4 @@
-"""Your own photographs: a folder of PNG, JPEG or TIFF images, preprocessed like the natural ones."""
+"""Your own images: a folder of PNG, JPEG or TIFF photographs, preprocessed like the natural ones, or of idx files."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,6 +8,7 @@ from jaxtyping import Float, UInt
 
 from ppl_pvae.data import cache, patches
 from ppl_pvae.data.dataset import Dataset
+from ppl_pvae.data.idx import idx_files, load_idx
 from ppl_pvae.data.preprocessing import FULL_SCALE, luminance
 from ppl_pvae.errors import UserError
 
@@ -22,22 +23,36 @@ _BITS_PER_SAMPLE = 258  # tag of TIFF
 
 
 def load_folder(folder: Path, patch_size: int, seed: int) -> Dataset:
-    """Whitened patches of the images in a folder (not in folders inside it), by the preprocessing of the natural ones.
+    """Whitened patches of the photographs in a folder (not in folders inside it), or whole images out of idx files.
 
-    Grey or colour (its luminance is taken; what is transparent becomes white), 8 or 16 bit. Colour of 16 bit keeps its
-    upper 8 in PNG and all of them in TIFF.
+    Photographs go through the preprocessing of the natural ones. Grey or colour (its luminance is taken; what is
+    transparent becomes white), 8 or 16 bit. Colour of 16 bit keeps its upper 8 in PNG and all of them in TIFF.
 
     Raises
     ------
     UserError
-        If there is no image, or one is constant, smaller than a patch, or not what its name says.
+        If there is no image, or one is constant, smaller than a patch, or not what its name says; if there are
+        photographs and idx files side by side; whatever `load_idx` refuses.
     """
     try:
-        files = sorted(path for path in folder.iterdir() if path.suffix.lower() in FORMATS and path.is_file())
+        files = sorted(path for path in folder.iterdir() if path.is_file())
     except OSError as error:
         raise UserError(f"{folder} cannot be read ({error.strerror}); mend its permissions.") from None
-    if not files:
-        raise UserError(f"{folder} holds no image; PNG, JPEG and TIFF files that lie in it directly are read.")
+    photographs = [path for path in files if path.suffix.lower() in FORMATS]
+    packed = idx_files(path for path in files if path.suffix.lower() not in FORMATS)
+    if photographs and packed:
+        raise UserError(
+            f"{folder} holds photographs ({photographs[0].name}) and idx files ({packed[0][0].name}); only one of the "
+            "two can be fitted: move the other into a folder of its own."
+        )
+    if packed:
+        return load_idx(folder, packed, seed)
+    if not photographs:
+        raise UserError(f"{folder} holds no image; PNG, JPEG, TIFF or idx files that lie in it directly are read.")
+    return _load_photographs(folder, photographs, patch_size, seed)
+
+
+def _load_photographs(folder: Path, files: list[Path], patch_size: int, seed: int) -> Dataset:
     stats = {path.name: path.stat() for path in files}
     settings = {
         "source": "folder",

@@ -9,7 +9,7 @@ from jaxtyping import Float, Float32, Int
 from numpy.lib.stride_tricks import sliding_window_view
 
 from ppl_pvae.data import preprocessing, splits
-from ppl_pvae.data.dataset import SPLITS, Dataset
+from ppl_pvae.data.dataset import SPLITS, Dataset, moments
 from ppl_pvae.errors import UserError
 
 __all__ = ["CONSTANTS", "Photograph", "patch_variance", "patches_of"]
@@ -223,9 +223,7 @@ def _info(x: dict[str, np.ndarray], rows: list[dict], patch_size: int, seed: int
         "seed": seed,
         "constants": CONSTANTS,
         "scale": scale,
-        "images": {split: len(values) for split, values in x.items()},
-        "variance": {split: float(np.var(values, dtype=np.float64)) for split, values in x.items()},
-        "mean": {split: float(np.mean(values, dtype=np.float64)) for split, values in x.items()},
+        **moments(x),
         "patches": sum(row["patches"] for row in rows),
         "flat_dropped": sum(row["flat"] for row in rows),
         "photographs": sorted(rows, key=lambda row: row["name"]),

@@ -5,12 +5,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from ppl_pvae.data.arrays import split_by_blocks
-from ppl_pvae.data.dataset import SPLITS, Dataset
+from ppl_pvae.data.dataset import Dataset
+from ppl_pvae.data.planted import IMAGES, draw_codes, keep_truth
 
 __all__ = ["gabor_dictionary", "load_synthetic"]
 
-IMAGES = 25_000
 # As many units as the Gabor functions below allow that are told apart, and no more than one for four pixels.
 MOST_UNITS = 64
 PIXELS_PER_UNIT = 4
@@ -34,35 +33,17 @@ def load_synthetic(patch_size: int, seed: int) -> Dataset:
     units = min(MOST_UNITS, patch_size**2 // PIXELS_PER_UNIT)
     shape_key, rate_key, code_key, noise_key = np.random.SeedSequence(seed).spawn(4)
     dictionary = NORM * gabor_dictionary(np.random.default_rng(shape_key), units, patch_size)
-    rate = np.exp(np.random.default_rng(rate_key).uniform(np.log(RATES[0]), np.log(RATES[1]), units))
-    code = np.random.default_rng(code_key).poisson(rate, (IMAGES, units)).astype(np.float32)
+    rate, code = draw_codes(rate_key, code_key, units, RATES)
     noise = np.random.default_rng(noise_key).standard_normal((IMAGES, patch_size**2), np.float32)
     x = code @ dictionary.astype(np.float32) + np.float32(np.sqrt(NOISE_VARIANCE)) * noise
-    rows, groups, group_names = split_by_blocks(IMAGES)
-    parts = {split: x[rows[split]] for split in SPLITS}
-    info: dict[str, Any] = {
-        "kind": "synthetic",
+    provenance: dict[str, Any] = {
         "source": "planted dictionary, Poisson codes, Gaussian noise",
         "patch_size": patch_size,
         "seed": seed,
         "constants": {"units": units, "rates": list(RATES), "norm": NORM, "noise_variance": NOISE_VARIANCE},
-        "spikes_per_image": float(rate.sum()),
-        "images": {split: len(values) for split, values in parts.items()},
-        "variance": {split: float(np.var(values, dtype=np.float64)) for split, values in parts.items()},
-        "mean": {split: float(np.mean(values, dtype=np.float64)) for split, values in parts.items()},
     }
-    truth = {"dictionary": dictionary.astype(np.float32), "rate": rate, "code": code[rows["test"]]}
-    return Dataset(
-        name="synthetic",
-        train=parts["train"],
-        validation=parts["validation"],
-        test=parts["test"],
-        shape=(patch_size, patch_size),
-        groups=groups,
-        group_names=group_names,
-        info=info,
-        truth=truth,
-    )
+    truth = {"dictionary": dictionary.astype(np.float32), "rate": rate, "code": code}
+    return keep_truth("synthetic", x, (patch_size, patch_size), truth, provenance)
 
 
 def gabor_dictionary(rng: np.random.Generator, units: int, patch_size: int) -> Float[np.ndarray, "unit pixel"]:

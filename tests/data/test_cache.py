@@ -1,6 +1,7 @@
 """The cache: nothing it does changes a result."""
 
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -28,6 +29,18 @@ def test_made_once_and_read_afterwards(own_cache):
     assert_array_equal(first.train, second.train)
     assert first.info == second.info
     assert [path.suffix for path in own_cache.iterdir()] == [".npz"]
+
+
+def test_labels_come_back(own_cache):
+    make, _ = counted()
+    labels = {"train": np.arange(21, dtype=np.int32), "test": np.array([3, 1], np.int32)}
+    for _ in range(2):
+        kept = cache.remember({"a": 1}, lambda: replace(make(), labels=labels)).labels
+        assert kept.keys() == labels.keys()
+        for split in labels:
+            assert_array_equal(kept[split], labels[split])
+            assert kept[split].dtype == np.int32
+    assert len(list(own_cache.iterdir())) == 1
 
 
 def test_other_settings_are_another_file(own_cache):

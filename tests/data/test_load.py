@@ -16,7 +16,9 @@ from ppl_pvae.errors import UserError
     [
         ("naturl", "did you mean 'natural'"),
         ("Synthetic", "did you mean 'synthetic'"),
-        ("zebra", "unknown data 'zebra'; data are natural, synthetic, "),
+        ("zebra", "unknown data 'zebra'; data are natural, synthetic, synthetic-counts, mnist, "),
+        ("MNIST", "did you mean 'mnist'"),
+        ("synthetic_counts", "did you mean 'synthetic-counts'"),
         ("", "unknown data ''"),
         ("nowhere/x.npy", "no file or folder 'nowhere/x.npy'"),
         ("x" * 5000, "unknown data"),
@@ -46,6 +48,12 @@ def test_patches_larger_than_the_photographs_are_refused():
         data.load("natural", patch_size=400)
 
 
+@pytest.mark.parametrize("name", ["synthetic-counts", "mnist"])
+def test_a_patch_size_means_nothing_to_what_is_no_patch(name, few_digits):
+    with pytest.raises(UserError, match=f"{name} holds images of .* leave the patch size out"):
+        data.load(name, patch_size=8)
+
+
 def test_a_builtin_name_wins_over_a_folder_and_dot_slash_over_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "synthetic").mkdir()
@@ -60,7 +68,7 @@ def test_from_array_takes_a_list():
 
 
 def test_import_reads_no_image_library():
-    heavy = ("skimage", "sklearn", "pywt", "PIL", "tifffile", "jax", "matplotlib")
+    heavy = ("skimage", "sklearn", "pywt", "mlxtend", "PIL", "tifffile", "jax", "matplotlib")
     code = f"import sys, ppl_pvae.data; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
