@@ -18,8 +18,8 @@ class Settings:
     program: str = "poisson"
     """What is fitted: poisson, negative-binomial, rectified-gaussian, gaussian, or PATH.py with a model and a guide."""
     data: str | None = None
-    """What it is fitted to: natural, synthetic, synthetic-counts, mnist, a .npy or .npz file, or a folder of photographs
-    or idx files. Natural unless the program file names other data."""
+    """What it is fitted to: natural, synthetic, synthetic-counts, mnist, a .npy or .npz file, or a folder of
+    photographs or idx files. Natural unless the program file names other data."""
     units: int = 512
     """Number of latent units, K."""
     beta: float = 1.0
