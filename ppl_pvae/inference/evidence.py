@@ -93,9 +93,9 @@ def _compile(model, guide, nets, plate: str):
                 continue
             if is_local(site, plate):
                 _check_unscaled(name, site)
-                log_weight = log_weight + per_image(_log_prob(name, site["fn"], site["value"]))
                 if not site["is_observed"]:
                     log_weight = log_weight - _log_posterior(name, traces.guide[name], site["fn"])
+                log_weight = log_weight + per_image(_log_prob(name, site["fn"], site["value"]))
             elif site["is_observed"]:
                 raise ValueError(f"site {name!r} is observed outside the plate {plate!r}: observe it inside.")
         return log_weight
