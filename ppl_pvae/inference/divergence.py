@@ -8,7 +8,16 @@ from numpyro.distributions import kl_divergence
 
 from ppl_pvae.distributions import RectifiedNormal, base_of, has_closed_form, unit_kl
 
-__all__ = ["divergence_method", "site_divergence"]
+__all__ = ["check_same_event", "divergence_method", "site_divergence"]
+
+
+def check_same_event(name: str, q, p) -> None:
+    """Make sure that one event of the guide's site has the shape of one of the model's."""
+    if q.event_shape != p.event_shape:
+        raise ValueError(
+            f"site {name!r}: one event of the guide has shape {q.event_shape}, of the model {p.event_shape}; "
+            "give both the same .to_event(...)."
+        )
 
 
 def divergence_method(name: str, q, p) -> str:
@@ -21,11 +30,7 @@ def divergence_method(name: str, q, p) -> str:
         `p` has too.
     """
     families = f"KL({type(base_of(q)).__name__} || {type(base_of(p)).__name__})"
-    if q.event_shape != p.event_shape:
-        raise ValueError(
-            f"site {name!r}: one event of the guide has shape {q.event_shape}, of the model {p.event_shape}; "
-            "give both the same .to_event(...)."
-        )
+    check_same_event(name, q, p)
     if has_closed_form(q, p):
         if base_of(q).event_shape == base_of(p).event_shape or _is_point(q):
             return "closed form"
