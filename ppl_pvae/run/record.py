@@ -23,6 +23,7 @@ _TABLE = (
     ("free_energy", "free energy", "nats per image"),
     ("silent_free_energy", "  of silence", "nats per image"),
     ("train_free_energy", "  on training images", "nats per image"),
+    ("objective", "  as training relaxed it", "nats per image"),
     ("distortion", "distortion", "nats per image"),
     ("coding_rate", "coding rate", "nats per image"),
     ("spikes_per_image", "activity", "per image"),
