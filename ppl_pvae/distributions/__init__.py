@@ -1,5 +1,6 @@
 """Distributions of codes and images, their KL divergences, and the differentiable Poisson count."""
 
+from ppl_pvae.distributions.count_sums import count_kl, has_count_sum
 from ppl_pvae.distributions.gumbel_poisson import gumbel_softmax_poisson
 from ppl_pvae.distributions.kl import base_of, has_closed_form, poisson_kl, unit_kl
 from ppl_pvae.distributions.poisson import Poisson, log_rate_of
@@ -13,8 +14,10 @@ __all__ = [
     "RectifiedNormal",
     "SquaredError",
     "base_of",
+    "count_kl",
     "gumbel_softmax_poisson",
     "has_closed_form",
+    "has_count_sum",
     "log_rate_of",
     "poisson_counts",
     "poisson_kl",

@@ -6,13 +6,13 @@ import numpyro.distributions as dist
 from jax.core import Tracer
 from numpyro.distributions import kl_divergence
 
-from ppl_pvae.distributions import RectifiedNormal, base_of, has_closed_form, unit_kl
+from ppl_pvae.distributions import RectifiedNormal, base_of, count_kl, has_closed_form, has_count_sum, unit_kl
 
 __all__ = ["divergence_method", "site_divergence"]
 
 
 def divergence_method(name: str, q, p) -> str:
-    """ "closed form" or "Monte Carlo", for the posterior `q` and the prior `p` of site `name`.
+    """ "closed form", "exact sum" or "Monte Carlo", for the posterior `q` and the prior `p` of site `name`.
 
     Raises
     ------
@@ -30,6 +30,8 @@ def divergence_method(name: str, q, p) -> str:
         if base_of(q).event_shape == base_of(p).event_shape or _is_point(q):
             return "closed form"
         raise ValueError(f"site {name!r}: the prior couples units, so that {families} is no sum over units.")
+    if has_count_sum(q, p):
+        return "exact sum"
     if q.has_rsample and _have_densities(q, p):
         return "Monte Carlo"
     raise ValueError(
@@ -45,8 +47,10 @@ def site_divergence(name: str, guide_site, model_site, *, sampled: bool):
     """
     q, p = guide_site["fn"], model_site["fn"]
     scale = _common_scale(name, guide_site, model_site)
-    if divergence_method(name, q, p) == "closed form":
-        nats = jnp.asarray(kl_divergence(q, p) if _is_point(q) else unit_kl(q, p))
+    method = divergence_method(name, q, p)
+    if method != "Monte Carlo":
+        closed = kl_divergence if _is_point(q) else unit_kl
+        nats = jnp.asarray((count_kl if method == "exact sum" else closed)(q, p))
         # A scale is of batch shape: it takes no part in the dimensions of the event.
         return jnp.reshape(scale, jnp.shape(scale) + (1,) * (nats.ndim - len(q.batch_shape))) * nats
     if not sampled:
