@@ -3,6 +3,7 @@
 from ppl_pvae.distributions.count_sums import count_kl, has_count_sum
 from ppl_pvae.distributions.gumbel_poisson import gumbel_softmax_poisson
 from ppl_pvae.distributions.kl import base_of, has_closed_form, poisson_kl, unit_kl
+from ppl_pvae.distributions.moments import mean_of, variance_of
 from ppl_pvae.distributions.poisson import Poisson, log_rate_of
 from ppl_pvae.distributions.poisson_sampler import poisson_counts
 from ppl_pvae.distributions.rectified import RectifiedNormal, rectified_kl
@@ -19,10 +20,12 @@ __all__ = [
     "has_closed_form",
     "has_count_sum",
     "log_rate_of",
+    "mean_of",
     "poisson_counts",
     "poisson_kl",
     "rectified_kl",
     "soft_poisson",
     "soft_poisson_from_log",
     "unit_kl",
+    "variance_of",
 ]

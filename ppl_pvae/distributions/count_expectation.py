@@ -1,12 +1,14 @@
 """Expectations over counts by summation, with their derivatives, for any family with a log-probability.
 
 Counts are taken a block at a time, for all elements at once, until the tail of every element is below tolerance. That
-is known by two signs together. The weights summed so far come up to 1, within what rounding of a log-probability can
-cost: so no mode further out is missed. And the blocks fall off: with c the sum of q(n)(1 + |f(n)|) over a block and ρ
-its ratio to the block before, what is still to come is about cρ/(1 − ρ).
+is known by two signs together. The blocks fall off: with c the sum of q(n)(1 + |f(n)|) over a block and ρ its ratio to
+the block before, what is still to come is about cρ/(1 − ρ). And the weights summed so far come up to 1, within what
+rounding of a log-probability costs: so no mode further out is missed. Where they do not come up to 1 by more than that
+(rounding of a badly conditioned family), but to `NEARLY`, the sum goes on to four times the count where it last
+mattered, and is taken if nothing was found.
 
-The sum is over at most `MOST` counts; elements that are not done by then are NaN. A tail of fewer than some 4,000 counts
-is the rule (a geometric of mean 200); power laws, whose sums hardly converge, run to the limit.
+The sum is over at most `MOST` counts; elements that are not done by then are NaN. A geometric posterior of mean 200
+takes some 4,000 counts; power laws, whose sums hardly converge, run to the limit.
 """
 
 from collections.abc import Callable
@@ -22,6 +24,7 @@ __all__ = ["BLOCK", "MOST", "expected_over_counts", "tail_tolerance"]
 
 BLOCK = 8
 MOST = 2**16
+NEARLY, PATIENCE = 0.99, 256
 
 
 def tail_tolerance(dtype) -> float:
@@ -61,7 +64,7 @@ def _forward(log_q, payoff, shape, q_arrays, arrays):
     zero = jnp.zeros(shape, dtype)
 
     def add_block(state):
-        start, weight, total, before, _ = state
+        start, weight, total, before, last, _ = state
         n = _block(start, dtype)
         log_weight = jnp.broadcast_to(log_q(n, *q_arrays), (BLOCK, *shape))
         q = jnp.exp(log_weight)
@@ -72,15 +75,17 @@ def _forward(log_q, payoff, shape, q_arrays, arrays):
         # Σ of a geometric series with the ratio of the last two blocks; a first block never passes.
         left = jnp.where(now == 0, 0.0, jnp.where(now < before, now**2 / (before - now), jnp.inf))
         reached = n[-1]
-        short = 1 - weight > eps * jnp.maximum(64, reached * jnp.log(reached + 2) / 4)
-        done = ~short & ((left <= tail) | jnp.isinf(total))
-        return start + BLOCK, weight, total, now, done
+        last = jnp.where(left > tail, reached, last)
+        complete = 1 - weight <= eps * jnp.maximum(64, reached * jnp.log(reached + 2) / 4)
+        waited = (weight > NEARLY) & (reached >= 4 * last + PATIENCE)
+        done = (left <= tail) & (complete | waited) | jnp.isinf(total)
+        return start + BLOCK, weight, total, now, last, done
 
     def is_open(state):
-        return (state[0] < MOST) & ~jnp.all(state[4])
+        return (state[0] < MOST) & ~jnp.all(state[5])
 
-    start = (jnp.int32(0), zero, zero, zero, jnp.zeros(shape, bool))
-    stop, weight, total, _, done = lax.while_loop(is_open, add_block, start)
+    start = (jnp.int32(0), zero, zero, zero, zero, jnp.zeros(shape, bool))
+    stop, weight, total, _, _, done = lax.while_loop(is_open, add_block, start)
     value = jnp.where(done, total / weight, jnp.nan)
     log_weight = lax.stop_gradient(jnp.where(done, jnp.log(weight), 0.0))
     return (value, log_weight), (value, weight, stop, q_arrays, arrays)

@@ -19,7 +19,8 @@ def has_count_sum(q: dist.Distribution, p: dist.Distribution) -> bool:
     q, p = base_of(q), base_of(p)
     if isinstance(q, dist.MaskedDistribution) and isinstance(p, dist.MaskedDistribution):
         return has_count_sum(q.base_dist, p.base_dist)
-    return not isinstance(q, dist.Delta | dist.MaskedDistribution) and is_of_counts(q) and is_of_counts(p)
+    without = dist.Delta | dist.MaskedDistribution
+    return not any(isinstance(each, without) or not is_of_counts(each) for each in (q, p))
 
 
 def count_kl(q: dist.Distribution, p: dist.Distribution) -> Float[Array, "..."]:
@@ -77,7 +78,7 @@ def _poisson_kl(log_rate, p, units):
     """KL of Poisson counts against a prior of each unit, (image, unit).
 
     With h(n) = log n! + log p(n), which is a straight line for a Poisson prior, KL = λ(ℓ − 1) − E h(n). A line is taken
-    off in closed form, that through n = 0 and 1 with slope a, and the sum is left with the bend of h: nothing large
+    off in closed form, that through n = 0 and 1, and the sum is left with the bend of h: nothing large
     cancels, and rounding is that of the closed form wherever the prior is nearly Poisson.
     """
     flat = counted(p, TABLE_BLOCK, len(units))
@@ -86,14 +87,24 @@ def _poisson_kl(log_rate, p, units):
         log_p = jnp.broadcast_to(flat.log_prob(n, *arrays), (TABLE_BLOCK, *units)).reshape(TABLE_BLOCK, -1)
         return log_p + gammaln(n + 1)[:, None]
 
-    first, second = h(jnp.arange(TABLE_BLOCK, dtype=log_rate.dtype), *flat.arrays)[:2]
-    start = jnp.where(first == -jnp.inf, 0.0, first)
-    slope = jnp.where((first == -jnp.inf) | (second == -jnp.inf), 0.0, second - start)
+    start, slope = _line_through_two(h(jnp.arange(TABLE_BLOCK, dtype=log_rate.dtype), *flat.arrays))
 
     def bend(n, start, slope, *arrays):
         return h(n, *arrays) - start - n[:, None] * slope
 
     bent = poisson_expectation(log_rate, bend, [start, slope, *flat.arrays])
-    # λ(ℓ − 1) − E h = [λ(ℓ − a) − λ + e^a] − e^a − h(0) − E bend(n)
+    # λ(ℓ − 1) − E h = [λ(ℓ − a) − λ + e^a] − e^a − b − E bend(n), with the line b + an
     return poisson_kl(log_rate, slope) - (jnp.exp(slope) + start) - bent
+
+
+def _line_through_two(h: Float[Array, "count unit"]) -> tuple[Float[Array, " unit"], Float[Array, " unit"]]:
+    """Value at n = 0 and slope of the line through the first two counts that a prior allows."""
+    allowed, n = h > -jnp.inf, jnp.arange(len(h))[:, None]
+    first = jnp.argmax(allowed, axis=0)
+    later = allowed & (n > first)
+    second = jnp.argmax(later, axis=0)
+    finite = jnp.where(allowed, h, 0.0)
+    one, two = (jnp.take_along_axis(finite, at[None], axis=0)[0] for at in (first, second))
+    slope = jnp.where(jnp.any(later, axis=0), (two - one) / jnp.maximum(second - first, 1), 0.0)
+    return one - first * slope, slope
 

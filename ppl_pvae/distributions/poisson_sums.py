@@ -35,7 +35,6 @@ UNROLL = 4
 EVERY = 8
 PIECE = 1024
 _REACH = {4: (6.0, 4.0), 8: (9.0, 12.0)}  # standard deviations and counts to go beyond a rate, by bytes of a float
-STRIDE = 4  # counts of a listed element at a time
 ROW_COST, ITEM_COST = 0.5, 900.0  # nanoseconds of a count in the short sum, and of a listed element
 
 
@@ -94,7 +93,7 @@ def _backward(table, residuals, cotangent):
 
     def add_block(state):
         start, total = state
-        part = lax.dynamic_slice(slopes, (start, 0), (TABLE_BLOCK, units))
+        part = lax.dynamic_slice(slopes, (start, jnp.zeros_like(start)), (TABLE_BLOCK, units))
         n = _counts(start, rate.dtype)
         return start + TABLE_BLOCK, accumulate(lambda *arrays: table(n, *arrays), arrays, part, total)
 
@@ -119,15 +118,15 @@ def _plan(rate) -> _Plan:
     best = jnp.argmin(ROW_COST * lengths + ITEM_COST * beyond)
     edge, length = jnp.asarray(edges)[best], jnp.asarray(lengths, jnp.int32)[best]
     largest = jnp.max(jnp.where(rate <= _largest_rate(rate.dtype), rate, 0.0))
-    last = window_of(largest)[1].astype(jnp.int32) + STRIDE + 1
+    last = window_of(largest)[1].astype(jnp.int32) + 2  # f(n + 1) is looked up
     rows = jnp.maximum(length + 1, jnp.where(largest > edge, last, 0))
-    return _Plan(length, edge, rows, number_through((rate > edge).reshape(-1)))
+    return _Plan(length, edge, rows, number_through((rate > edge).reshape(-1).astype(jnp.float32)))
 
 
 def _largest_rate(dtype) -> float:
     """The rate whose window ends where the table does."""
     deviations, more = _REACH[jnp.dtype(dtype).itemsize]
-    room = ROWS - more - STRIDE - 2  # λ + dλ^½ = room
+    room = ROWS - more - 3  # λ + dλ^½ = room
     return ((math.sqrt(deviations**2 + 4 * room) - deviations) / 2) ** 2
 
 
@@ -137,7 +136,7 @@ def _tabulate(table, rows, units, dtype):
     def add_block(state):
         start, values = state
         block = table(_counts(start, dtype)).astype(dtype)
-        return start + TABLE_BLOCK, lax.dynamic_update_slice(values, block, (start, 0))
+        return start + TABLE_BLOCK, lax.dynamic_update_slice(values, block, (start, jnp.zeros_like(start)))
 
     start = (jnp.int32(0), jnp.zeros((ROWS, units), dtype))
     return lax.while_loop(lambda state: state[0] < rows, add_block, start)[1]
@@ -155,7 +154,7 @@ def _short_sums(rate, values, plan):
 
     def rows_of(block):
         start = jnp.maximum(plan.length - (block + 1) * UNROLL, 0)
-        f = lax.dynamic_slice(values, (start, 0), (UNROLL + 1, values.shape[1]))
+        f = lax.dynamic_slice(values, (start, jnp.zeros_like(start)), (UNROLL + 1, values.shape[1]))
         return f, 1 / (start + 1 + jnp.arange(UNROLL)).astype(rate.dtype)
 
     def add_block(block, state):
@@ -210,18 +209,15 @@ def _piece(start, rate, units, plan) -> _Piece:
 
 
 def _over_counts(piece: _Piece, add: Callable[..., Any], state):
-    """Take `add(state, n, w, w_next)` over the counts of a piece, with weights λⁿ/n! that start from 1."""
+    """Take `add(state, n, w)` over the counts of a piece, with weights λⁿ/n! that start from 1."""
 
-    def add_stride(carry):
-        done, w, state = carry
-        n = piece.first + done
-        for step in range(STRIDE):
-            state = add(state, n + step, w)
-            w = w * (piece.rate / (n + step + 1))
-        return done + STRIDE, w, state
+    def add_count(carry):
+        step, w, state = carry
+        n = piece.first + step.astype(w.dtype)
+        return step + 1, w * (piece.rate / (n + 1)), add(state, n.astype(jnp.int32), w)
 
     start = (jnp.int32(0), jnp.ones_like(piece.rate), state)
-    return lax.while_loop(lambda carry: carry[0] < piece.counts, add_stride, start)[2]
+    return lax.while_loop(lambda carry: carry[0] < piece.counts, add_count, start)[2]
 
 
 def _listed_sums(rate, values, plan, value, slope):
@@ -232,7 +228,7 @@ def _listed_sums(rate, values, plan, value, slope):
         piece = _piece(start, rate, units, plan)
 
         def row(n):
-            return values[n.astype(jnp.int32), piece.unit]
+            return values[n, piece.unit]
 
         def add(sums, n, w):
             weight, here, change, f = sums
@@ -240,7 +236,7 @@ def _listed_sums(rate, values, plan, value, slope):
             return weight + w, here + w * f, change + w * (ahead - f), ahead
 
         zero = jnp.zeros_like(piece.rate)
-        weight, here, change, _ = _over_counts(piece, add, (zero, zero, zero, row(piece.first)))
+        weight, here, change, _ = _over_counts(piece, add, (zero, zero, zero, row(piece.first.astype(jnp.int32))))
         found = jnp.where(piece.held, here / weight, jnp.nan)
         value = value.at[piece.owner].set(found, mode="drop")
         changed = jnp.where(piece.held, piece.rate * change / weight, jnp.nan)
@@ -258,7 +254,7 @@ def _table_slopes(rate, cotangent, plan):
 
     def add_row(n, state):
         slopes, weight = state
-        slopes = lax.dynamic_update_slice(slopes, jnp.sum(weight, axis=0)[None], (n, 0))
+        slopes = lax.dynamic_update_slice(slopes, jnp.sum(weight, axis=0)[None], (n, jnp.zeros_like(n)))
         return slopes, weight * (rate * (1 / (n + 1).astype(rate.dtype)))
 
     slopes, _ = lax.fori_loop(0, plan.length, add_row, (slopes, weight))
@@ -272,7 +268,7 @@ def _table_slopes(rate, cotangent, plan):
         own = jnp.where(inside & piece.held, cotangent[jnp.where(inside, piece.owner, 0)], 0.0) / total
 
         def add(slopes, n, w):
-            return slopes.at[n.astype(jnp.int32), piece.unit].add(own * w)
+            return slopes.at[n, piece.unit].add(own * w)
 
         return start + PIECE, _over_counts(piece, add, slopes)
 

@@ -66,7 +66,7 @@ def why_not_exact(key: jax.Array, params, model, guide, *args, plate: str = "ima
 
     Asked: Gaussian likelihoods whose scale depends on neither code nor image; reconstructions affine in the codes, by
     their values at two codes, the sum of the two and none, and by their slopes at many codes and two images; for every
-    local site a closed-form KL and independent units; and no latent site that depends on a local one.
+    local site an exact KL (a closed form, or a sum over counts) and independent units; and no latent site that depends on a local one.
     """
     x, *rest = args
     problems: list[str] = []
@@ -133,8 +133,8 @@ def _moved(params, within):
 def _unfit_sites(traces, local):
     for name in local:
         q = traces.guide[name]["fn"]
-        if divergence_method(name, q, traces.model[name]["fn"]) != "closed form":
-            yield f"site {name!r} has no closed-form KL"
+        if divergence_method(name, q, traces.model[name]["fn"]) not in ("closed form", "exact sum"):
+            yield f"site {name!r} has no exact KL"
         if base_of(q).event_shape:
             yield f"the units of site {name!r} are not independent: its posterior is {type(base_of(q)).__name__}"
 

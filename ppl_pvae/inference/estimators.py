@@ -19,6 +19,7 @@ from ppl_pvae.distributions import (
     base_of,
     gumbel_softmax_poisson,
     log_rate_of,
+    mean_of,
     poisson_counts,
     soft_poisson_from_log,
 )
@@ -69,9 +70,9 @@ class Exact:
 
     def draw(self, key, q, temperature):
         try:
-            return q.mean
+            return mean_of(q)
         except NotImplementedError:
-            raise ValueError(f"{type(base_of(q)).__name__} has no mean in closed form, which is asked for.") from None
+            raise ValueError(f"{type(base_of(q)).__name__} has no mean in closed form or by counting, which is asked for.") from None
 
 
 def _log_rate_to_relax(q: dist.Distribution):

@@ -14,7 +14,7 @@ from jax import random
 from numpyro.distributions import constraints
 from numpyro.handlers import seed, substitute, trace
 
-from ppl_pvae.distributions import Poisson, base_of
+from ppl_pvae.distributions import Poisson, base_of, mean_of
 from ppl_pvae.inference.estimators import Exact, Hard, LocalValues, is_local
 from ppl_pvae.inference.free_energy import FreeEnergy, run_program
 from ppl_pvae.inference.spread import codes_like, jacobian, one_image
@@ -103,14 +103,14 @@ def _compile(model, guide, nets, exact: bool, plate: str):
         seen = [s for s in hard.model.values() if s["type"] == "sample" and s["is_observed"]]
         error = sum(jnp.sum(jnp.square(_units(s["value"] - s["fn"].mean)), axis=1) for s in seen)
         return {
-            "mean": _side_by_side(sites, hard, lambda n: hard.guide[n]["fn"].mean),
+            "mean": _side_by_side(sites, hard, lambda n: mean_of(hard.guide[n]["fn"])),
             "z": _side_by_side(sites, hard, lambda n: hard.guide[n]["value"]),
             "kl": jnp.concatenate([_units(expected.local_kl[n]) for n in sites], axis=1),
             "distortion": expected.distortion,
             "distortion_sampled": sampled.distortion,
             "squared_error": error,
             "reconstruction": _units(jnp.broadcast_to(seen[0]["fn"].mean, seen[0]["value"].shape)),
-            "prior_mean": _side_by_side(sites, hard, lambda n: hard.model[n]["fn"].mean)[:2],
+            "prior_mean": _side_by_side(sites, hard, lambda n: mean_of(hard.model[n]["fn"]))[:2],
             "global_kl": sum(sampled.global_kl.values(), jnp.zeros(())),
             "constant": jnp.asarray(sampled.constant),
         }

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 from numpyro.handlers import replay, seed, substitute, trace
 from numpyro.infer.elbo import ELBO
 
-from ppl_pvae.distributions import SquaredError, base_of
+from ppl_pvae.distributions import SquaredError, base_of, mean_of
 from ppl_pvae.inference.divergence import site_divergence
 from ppl_pvae.inference.estimators import ArrivalTime, Estimator, LocalValues, ScoreFunction, is_local
 from ppl_pvae.inference.score import log_prob_of_counts, with_score_gradient
@@ -213,7 +213,7 @@ def _distortion(model_trace, plate):
 
 def _activity(guide_site):
     try:
-        mean = guide_site["fn"].mean
+        mean = mean_of(guide_site["fn"])
     except NotImplementedError:
         mean = guide_site["value"]  # a draw, for a family whose mean is not known
     return jnp.broadcast_to(mean, jnp.shape(guide_site["value"]))

@@ -142,7 +142,7 @@ def test_units_that_are_not_independent_are_told(program, x):
 
 def test_a_site_without_closed_form_is_told(program, x):
     built = program(lambda x: dist.Laplace(x[:, :UNITS], 0.5).to_event(1))
-    assert probe(*built, x) == "site 'z' has no closed-form KL"
+    assert probe(*built, x) == "site 'z' has no exact KL"
 
 
 @pytest.mark.parametrize("where", ["model", "guide"])
