@@ -22,7 +22,7 @@ from ppl_pvae.distributions.counted import accumulate, zeros_of
 
 __all__ = ["BLOCK", "MOST", "expected_over_counts", "tail_tolerance"]
 
-BLOCK = 8
+BLOCK = 4
 MOST = 2**16
 NEARLY, PATIENCE = 0.99, 256
 

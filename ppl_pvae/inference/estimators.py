@@ -72,7 +72,7 @@ class Exact:
         try:
             return mean_of(q)
         except NotImplementedError:
-            raise ValueError(f"{type(base_of(q)).__name__} has no mean in closed form or by counting, which is asked for.") from None
+            raise ValueError(f"{type(base_of(q)).__name__} has no mean in closed form, which is asked for.") from None
 
 
 def _log_rate_to_relax(q: dist.Distribution):

@@ -15,6 +15,7 @@ from numpyro.distributions import constraints
 from numpyro.handlers import seed, substitute, trace
 
 from ppl_pvae.distributions import Poisson, base_of, mean_of
+from ppl_pvae.inference.divergence import asked_of
 from ppl_pvae.inference.estimators import Exact, Hard, LocalValues, is_local
 from ppl_pvae.inference.free_energy import FreeEnergy, run_program
 from ppl_pvae.inference.spread import codes_like, jacobian, one_image
@@ -53,10 +54,17 @@ class Code(NamedTuple):
     is_nonnegative: bool
     relaxed: tuple[str, ...] = ()  # sites of Poisson counts, which estimators give a gradient
     stuck: tuple[str, ...] = ()  # sites through whose samples no gradient passes
+    whole: tuple[str, ...] = ()  # sites that ask for their KL at whole counts
 
 
 def _units(values):
     return values.reshape(values.shape[0], -1)
+
+
+def _by_unit(kl, z):
+    """The KL of a site (image, unit); where it is known of all units together only, as many equal parts of it."""
+    units = _units(z).shape[1]
+    return _units(kl) if kl.size == z.size else jnp.tile(kl.reshape(-1, 1) / units, (1, units))
 
 
 def _local(traces, plate):
@@ -105,7 +113,7 @@ def _compile(model, guide, nets, exact: bool, plate: str):
         return {
             "mean": _side_by_side(sites, hard, lambda n: mean_of(hard.guide[n]["fn"])),
             "z": _side_by_side(sites, hard, lambda n: hard.guide[n]["value"]),
-            "kl": jnp.concatenate([_units(expected.local_kl[n]) for n in sites], axis=1),
+            "kl": jnp.concatenate([_by_unit(expected.local_kl[n], hard.guide[n]["value"]) for n in sites], axis=1),
             "distortion": expected.distortion,
             "distortion_sampled": sampled.distortion,
             "squared_error": error,
@@ -186,6 +194,7 @@ def code_of(params, model, guide, nets, x, *, plate: str = "image") -> Code:
                 is_nonnegative=all(support in SIGNLESS for support in supports),
                 relaxed=relaxed,
                 stuck=tuple(n for n, base in bases.items() if n not in relaxed and not base.has_rsample),
+                whole=tuple(n for n in sites if asked_of(traces.guide[n]) and bases[n].support.is_discrete),
             )
         )
 

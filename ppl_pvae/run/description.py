@@ -11,6 +11,7 @@ from ppl_pvae.data import load
 from ppl_pvae.distributions import base_of
 from ppl_pvae.inference import Exact, divergence_method, run_program
 from ppl_pvae.inference.checkpoint import flatten
+from ppl_pvae.inference.divergence import asked_of
 from ppl_pvae.inference.estimators import is_local
 from ppl_pvae.run.plan import Plan, initial_params, make_plan
 
@@ -75,7 +76,7 @@ def _line(name, site, guide):
     reach = "local" if is_local(site, "image") else "global"
     return (
         f"site {name:<6} {reach}, {shape}: posterior {type(base_of(q)).__name__}, prior {family}, "
-        f"KL {divergence_method(name, q, site['fn'])}"
+        f"KL {divergence_method(name, q, site['fn'], asked_of(guide[name]))}"
     )
 
 
