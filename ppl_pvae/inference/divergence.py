@@ -16,8 +16,9 @@ MONTE_CARLO = "monte-carlo"
 def divergence_method(name: str, q, p, asked: str | None = None) -> str:
     """How the KL of site `name` is taken, from its posterior `q` to its prior `p`.
 
-    "closed form" where one is registered; "exact sum" for counts of independent units; "Monte Carlo" for reparameterised
-    densities; "Monte Carlo on whole counts" only where it is `asked` for, by infer={"kl": "monte-carlo"} in the guide.
+    "closed form" where one is registered; "exact sum" for counts of independent units; "Monte Carlo" for densities that
+    are reparameterised; "Monte Carlo on whole counts" only where it is `asked` for, by infer={"kl": "monte-carlo"} in
+    the guide.
 
     Raises
     ------

@@ -181,13 +181,18 @@ def test_a_prior_that_couples_units_by_monte_carlo_on_whole_counts(x):
 @pytest.mark.parametrize("estimator", [ArrivalTime(), GumbelSoftmax(), StraightThrough()])
 def test_relaxed_counts_have_no_such_kl(estimator, x):
     model, guide = coupled({"kl": "monte-carlo"}, lambda: 0.6)
-    with pytest.raises(ValueError, match="site 'z' asks for its KL at whole counts: use the estimator 'score-function'"):
+    with pytest.raises(
+        ValueError, match="site 'z' asks for its KL at whole counts: use the estimator 'score-function'"
+    ):
         jax.eval_shape(lambda p: FreeEnergy(estimator=estimator).loss(random.key(0), p, model, guide, x), PARAMS)
 
 
 def test_what_couples_units_is_refused_unless_asked_for(x):
     free_energy = FreeEnergy(estimator=ScoreFunction())
-    for asked, told in ((None, r"couples units .* infer=\{\"kl\": \"monte-carlo\"\}"), ({"kl": "mc"}, "must be 'monte-")):
+    for asked, told in (
+        (None, r"couples units .* infer=\{\"kl\": \"monte-carlo\"\}"),
+        ({"kl": "mc"}, "must be 'monte-"),
+    ):
         model, guide = coupled(asked, lambda: 0.6)
         with pytest.raises(ValueError, match=told):
             jax.eval_shape(lambda p, m=model, g=guide: free_energy.loss(random.key(0), p, m, g, x), PARAMS)
