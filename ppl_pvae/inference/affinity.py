@@ -16,8 +16,9 @@ from jaxtyping import Array
 from numpyro.distributions import biject_to, constraints
 
 from ppl_pvae.distributions import base_of
+from ppl_pvae.distributions.counted import counted, is_of_counts
 from ppl_pvae.distributions.kl import NOT_SHARED, SAME, disagreement
-from ppl_pvae.inference.divergence import divergence_method
+from ppl_pvae.inference.divergence import asked_of, divergence_method
 from ppl_pvae.inference.estimators import is_local
 from ppl_pvae.inference.free_energy import run_program
 from ppl_pvae.inference.spread import NotGaussianError, one_image
@@ -67,7 +68,8 @@ def why_not_exact(key: jax.Array, params, model, guide, *args, plate: str = "ima
 
     Asked: Gaussian likelihoods whose scale depends on neither code nor image; reconstructions affine in the codes, by
     their values at two codes, the sum of the two and none, and by their slopes at many codes and two images; for every
-    local site a closed-form KL and independent units; and no latent site that depends on a local one.
+    local site an exact KL (a closed form, or a sum over counts) and independent units; and no latent site that depends
+    on a local one.
 
     Raises
     ------
@@ -155,9 +157,9 @@ def _moved(params, within):
 
 def _unfit_sites(traces, local):
     for name in local:
-        q = traces.guide[name]["fn"]
-        if divergence_method(name, q, traces.model[name]["fn"]) != "closed form":
-            yield f"site {name!r} has no closed-form KL"
+        q, asked = traces.guide[name]["fn"], asked_of(traces.guide[name])
+        if divergence_method(name, q, traces.model[name]["fn"], asked) not in ("closed form", "exact sum"):
+            yield f"site {name!r} has no exact KL"
         if base_of(q).event_shape:
             yield f"the units of site {name!r} are not independent: its posterior is {type(base_of(q)).__name__}"
 
@@ -189,9 +191,19 @@ def _affinity(first, last, a, b, sparse):
 
 
 def _coupling(name, one, two):
-    """How much a site's parameters move between two runs that differ in their codes: (room, relative change)."""
+    """How much a site's distribution moves between two runs that differ in their codes: (room, relative change)."""
     for room in one._fields:
-        yield room, _change(*(base_of(getattr(traces, room)[name]["fn"]) for traces in (one, two)))
+        yield room, _change(*(_character(base_of(getattr(traces, room)[name]["fn"])) for traces in (one, two)))
+
+
+def _character(family):
+    """What tells two distributions of a family apart: its parameters; for counts the first log-probabilities too,
+    since a family of one's own need not declare what it is made of."""
+    if not is_of_counts(family):
+        return family
+    log_prob, arrays, _ = counted(family, 4, len(family.batch_shape))
+    first = log_prob(jnp.arange(4.0), *arrays)
+    return family, jnp.where(first == -jnp.inf, 0.0, first)
 
 
 def _change(one, other):

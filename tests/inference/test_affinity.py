@@ -18,6 +18,7 @@ from ppl_pvae.inference import why_not_exact
 from ppl_pvae.models import Variation, built_in
 from ppl_pvae.networks import Nets
 from ppl_pvae.run.plan import initial_params
+from tests.distributions.families import Own
 from tests.inference.conftest import PIXELS, UNITS, some_normal
 
 NETS = Nets(units=UNITS, pixels=PIXELS)
@@ -48,6 +49,16 @@ def one_poisson(x):
 def test_it_holds_for_linear_programs(name, variation, x):
     program = built_in(name, variation)
     assert probe(*program, x, initial_params(random.key(0), program, NETS, x)) is None
+
+
+def test_it_holds_for_counts_whose_kl_is_summed(program, x):
+    """A posterior without moments of its own, too."""
+    for posterior in (Poisson, Own):
+        built = program(
+            lambda x, family=posterior: family(log_rate=0.5 * x[:, :UNITS]).to_event(1),
+            lambda x: dist.ZeroInflatedPoisson(0.3, jnp.ones(UNITS)).to_event(1),
+        )
+        assert probe(*built, x) is None
 
 
 def test_it_holds_for_an_affine_decoder_of_noise_that_differs_between_pixels(program, weights, x):
@@ -145,7 +156,7 @@ def test_units_that_are_not_independent_are_told(program, x):
 
 def test_a_site_without_closed_form_is_told(program, x):
     built = program(lambda x: dist.Laplace(x[:, :UNITS], 0.5).to_event(1))
-    assert probe(*built, x) == "site 'z' has no closed-form KL"
+    assert probe(*built, x) == "site 'z' has no exact KL"
 
 
 def test_concentrations_of_their_own_are_refused_even_where_they_start_alike(weights, x):
@@ -191,6 +202,21 @@ def test_a_hierarchy_of_local_sites_is_told(where, weights, x):
 
     told = probe(model, guide, x, {"coupling": jnp.zeros(())})
     assert told == f"site 'second' in the {where} depends on another code"
+
+
+def test_a_hierarchy_through_a_family_that_declares_nothing_is_told(weights, x):
+    def model(x, nets):
+        with numpyro.plate("image", len(x)):
+            first = numpyro.sample("first", one_poisson(x))
+            second = numpyro.sample("second", Own(0.1 * first - 1).to_event(1))
+            numpyro.sample("x", dist.Normal((first + second) @ weights, 1.0).to_event(1), obs=x)
+
+    def guide(x, nets):
+        with numpyro.plate("image", len(x)):
+            numpyro.sample("first", some_poisson(x))
+            numpyro.sample("second", some_poisson(x))
+
+    assert probe(model, guide, x) == "site 'second' in the model depends on another code"
 
 
 def test_a_global_latent_is_allowed(weights, x):
