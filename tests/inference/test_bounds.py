@@ -61,7 +61,7 @@ def images(likelihood, seed=1):
 @pytest.mark.parametrize("dispersed", [False, True], ids=["poisson counts", "negative binomial counts"])
 def test_the_negative_elbo_exceeds_minus_log_evidence_by_the_divergence_from_the_true_posterior(dispersed, likelihood):
     """KL(q(z|x) ‖ p(z|x)) ≥ 0 of each of 5 images at 12 random parameters of a bent decoder; absolute 1e-8."""
-    program, x = Enumerable(likelihood), images(likelihood)
+    program, x = Enumerable(likelihood, dispersed), images(likelihood)
 
     def gap(params):
         log_q, evidence = log_posterior(params, x), log_evidence(params, x, likelihood)

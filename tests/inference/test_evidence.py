@@ -49,7 +49,7 @@ def gaussian(mean, covariance, x):
 def test_weights_of_counts_have_the_evidence_for_mean(likelihood, dispersed, x):
     """Poisson counts, or negative binomial ones, under a decoder that bends."""
     x = np.float32({"gaussian": x, "bernoulli": x > 0, "poisson": np.floor(np.abs(2 * x))}[likelihood])
-    params, program = random_params(2, dispersed), Enumerable(likelihood)
+    params, program = random_params(2, dispersed), Enumerable(likelihood, dispersed)
     single = {name: jnp.asarray(value, jnp.float32) for name, value in params.items()}
     with jax.enable_x64(True):
         evidence = np.asarray(log_evidence(params, np.float64(x), likelihood))

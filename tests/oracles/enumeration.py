@@ -16,14 +16,14 @@ TOP = 40  # rates of the program are so low that larger counts do not matter
 CODES = np.stack(np.meshgrid(np.arange(TOP), np.arange(TOP), indexing="ij"), -1).reshape(-1, UNITS)
 
 
-def random_params(seed: int, concentration: bool = False) -> dict[str, np.ndarray]:
+def random_params(seed: int, dispersed: bool = False) -> dict[str, np.ndarray]:
     """Parameters of the program: rates of about 0.1 to 2, a decoder that bends within a few counts."""
     rng = np.random.default_rng(seed)
     shapes = {"encoder": (PIXELS, UNITS), "offset": (UNITS,), "log_prior_rate": (UNITS,)}
     params = {name: rng.normal(0, 0.3, shape) for name, shape in shapes.items()}
     params["offset"] -= 0.6
     params |= {"entry": rng.normal(0, 0.5, (UNITS, 2 * HIDDEN)), "output": rng.normal(0, 0.7, (2 * HIDDEN, PIXELS))}
-    return params | ({"log_concentration": np.log([1.5, 6.0])} if concentration else {})
+    return params | ({"log_concentration": np.log([1.5, 6.0])} if dispersed else {})
 
 
 def encode(params, x):
@@ -38,27 +38,27 @@ def decode(params, z):
 
 
 class Enumerable(NamedTuple):
-    """Model and guide with parameters of `random_params`; counts are negative binomial where these have a φ."""
+    """Model and guide, with parameters of `random_params`; `dispersed` says that counts are negative binomial."""
 
     likelihood: str = "gaussian"
+    dispersed: bool = False
 
     def model(self, x, nets=None):
         params = {name: numpyro.param(name) for name in ("log_prior_rate", "entry", "output")}
         with numpyro.plate("image", len(x)):
-            z = numpyro.sample("z", counts(params["log_prior_rate"]))
+            z = numpyro.sample("z", self.counts(params["log_prior_rate"]))
             numpyro.sample("x", LIKELIHOODS[self.likelihood].observe(decode(params, z)).to_event(1), obs=x)
 
     def guide(self, x, nets=None):
         log_rate = encode({name: numpyro.param(name) for name in ("encoder", "offset")}, x)
         with numpyro.plate("image", len(x)):
-            numpyro.sample("z", counts(log_rate))
+            numpyro.sample("z", self.counts(log_rate))
 
-
-def counts(log_rate):
-    log_phi = numpyro.param("log_concentration")
-    if log_phi is None:
-        return Poisson(log_rate=log_rate).to_event(1)
-    return NegativeBinomial(log_rate=log_rate, concentration=jnp.exp(log_phi)).to_event(1)
+    def counts(self, log_rate):
+        if not self.dispersed:
+            return Poisson(log_rate=log_rate).to_event(1)
+        phi = jnp.exp(numpyro.param("log_concentration"))
+        return NegativeBinomial(log_rate=log_rate, concentration=phi).to_event(1)
 
 
 # --- by definition: log-probabilities of all codes, in whatever precision the parameters have ---
