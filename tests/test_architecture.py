@@ -37,7 +37,7 @@ MAY_IMPORT = {
 }
 
 # Analysis that a NumPy array is enough for, and what else such a module may use.
-ON_NUMPY_ALONE = ("convergence", "metrics", "record", "summary")
+ON_NUMPY_ALONE = ("convergence", "energy", "information", "intervals", "metrics", "record", "summary", "tuning")
 WITH_NUMPY = {"numpy", "jaxtyping"}
 
 
