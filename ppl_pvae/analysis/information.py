@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-__all__ = ["TAIL", "UnitBill", "aggregate_counts", "bits_per_spike", "log_factorial", "poisson_bill"]
+__all__ = ["TAIL", "UnitBill", "aggregate_counts", "bits_per_spike", "log_factorial", "poisson_bill", "poisson_kl"]
 
 TAIL = 1e-15
 """Largest share of the probability of one image's count, on either side, that sums over counts leave out."""
@@ -85,11 +85,17 @@ def poisson_bill(rate: Float[np.ndarray, "image unit"], prior_rate: Float[np.nda
         # E KL(Pois(λ) ‖ Pois(m)) = E λ log(λ/m), as E λ − m is zero
         positive = ordered[np.searchsorted(ordered, 0.0, side="right") :]
         informative[k] = positive @ np.log(positive / m) / len(ordered)
-    r = prior_rate.astype(np.float64)
-    moved = np.where(mean > 0, mean * np.log(np.where(mean > 0, mean, 1.0) / r), 0.0) - mean + r
     delivered = np.maximum(informative - shape, 0.0)
-    mismatch = shape + np.maximum(moved, 0.0)
+    mismatch = shape + np.maximum(poisson_kl(mean, prior_rate), 0.0)
     return UnitBill(paid=delivered + mismatch, delivered=delivered, mismatch=mismatch, shape=shape)
+
+
+def poisson_kl(
+    rate: Float[np.ndarray, "*image unit"], prior_rate: Float[np.ndarray, " unit"]
+) -> Float[np.ndarray, "*image unit"]:
+    """KL(Pois(λ) ‖ Pois(r)) = λ log(λ/r) - λ + r, nats, in float64; r > 0."""
+    lam, r = rate.astype(np.float64), prior_rate.astype(np.float64)
+    return np.where(lam > 0, lam * np.log(np.where(lam > 0, lam, 1.0) / r), 0.0) - lam + r
 
 
 def aggregate_counts(rate: Float[np.ndarray, " image"]) -> Float[np.ndarray, " count"]:
