@@ -72,7 +72,8 @@ def population_bounds(
     own
         Index of the image that each draw is a code of, (draw,).
 
-    Source: Poole et al. 2019 (arXiv:1905.06922), equations 10 and 13; van den Oord et al. 2018 (arXiv:1807.03748).
+    Source: Poole et al. 2019 (arXiv:1905.06922), where both stand under these names; van den Oord et al. 2018
+    (arXiv:1807.03748) for InfoNCE.
     """
     part = log_probability if callable(log_probability) else lambda rows: log_probability[rows]
     lower, upper, images = [], [], 0
