@@ -29,6 +29,8 @@ _TABLE = (
     ("spikes_per_image", "activity", "per image"),
     ("firing_rate", "", "per unit"),
     ("nats_per_spike", "nats per spike", ""),
+    ("information", "information", "nats per image, summed over units"),
+    ("bits_per_spike", "bits per spike", "of information"),
     ("zeros", "zeros", "share"),
     ("r2", "R²", "pooled"),
     ("active_units", "active units", "share"),
