@@ -4,10 +4,10 @@
     taskset -c 0 python benchmarks/count_sums.py     on one core
 
 The exact estimator and NumPyro's SVI, inside one jitted loop as training does, at rates as a trained Poisson VAE has
-them: log-normal, a few units near 1 and the others far below, soft-clamped at 30. All steps are timed in turn, round after round;
-medians are given, and the median over rounds of the ratio within a round. The learning rate is zero. Priors: that of the
-closed form; the same under a class of its own; zero-inflated; geometric. The last row is the general sum, which a prior
-of full shape (image, unit) takes. Writes benchmarks/count_sums.csv.
+them: log-normal, a few units near 1 and the others far below, soft-clamped at 30. All steps are timed in turn, round
+after round; medians are given, and the median over rounds of the ratio within a round. The learning rate is zero.
+Priors: that of the closed form; the same under a class of its own; zero-inflated; geometric. The last row is the
+general sum, which a prior of full shape (image, unit) takes. Writes benchmarks/count_sums.csv.
 """
 
 import argparse
