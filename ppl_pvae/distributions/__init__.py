@@ -1,7 +1,9 @@
 """Distributions of codes and images, their KL divergences, and the differentiable Poisson count."""
 
+from ppl_pvae.distributions.count_sums import count_kl, has_count_sum
 from ppl_pvae.distributions.gumbel_poisson import gumbel_softmax_poisson
 from ppl_pvae.distributions.kl import base_of, has_closed_form, poisson_kl, unit_kl
+from ppl_pvae.distributions.moments import mean_of, variance_of
 from ppl_pvae.distributions.negative_binomial import NegativeBinomial
 from ppl_pvae.distributions.negative_binomial_kl import negative_binomial_kl
 from ppl_pvae.distributions.poisson import Poisson, log_rate_of
@@ -17,9 +19,12 @@ __all__ = [
     "RectifiedNormal",
     "SquaredError",
     "base_of",
+    "count_kl",
     "gumbel_softmax_poisson",
     "has_closed_form",
+    "has_count_sum",
     "log_rate_of",
+    "mean_of",
     "log_unit_gamma",
     "negative_binomial_kl",
     "poisson_counts",
@@ -28,4 +33,5 @@ __all__ = [
     "soft_poisson",
     "soft_poisson_from_log",
     "unit_kl",
+    "variance_of",
 ]

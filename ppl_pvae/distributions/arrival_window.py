@@ -10,8 +10,9 @@ from collections.abc import Callable
 
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Float, Int32
+from jaxtyping import Array, Float
 
+from ppl_pvae.distributions.numbering import number_through, owner_of
 from ppl_pvae.distributions.random_words import CipherKey, centred, random_words, threefry_2x32
 
 __all__ = ["MANY", "window_sums"]
@@ -19,7 +20,6 @@ __all__ = ["MANY", "window_sums"]
 MANY = 2.0**16  # arrivals beyond which their sums are drawn as normal variables; skewness there is 0.002
 WORTH_A_PASS = 1 / 12  # arrivals per element below which the list is quicker: 20 ns an arrival, 3 ns an element
 PIECE = 8192
-GROUP = 64
 LIST_BLOCK = 2**31  # the list takes cipher blocks from here on, the passes those below
 
 Sums = tuple[Float[Array, "*shape"], Float[Array, "*shape"]]
@@ -75,12 +75,11 @@ def _passes(key, left, soft, slope, temperature, step):
 def _list_rounds(key, left, soft, slope, temperature, step):
     """All arrivals that are left, in as many lists as it takes to number each list's arrivals in an int32."""
     most = float(max(1, min(int(MANY), (2**31 - PIECE - 1) // left.size)))
-    padding = -left.size % GROUP
 
     def one_round(state):
         number, left, soft, slope = state
         now = jnp.minimum(left, most)
-        soft, slope = _one_list(key, number, jnp.pad(now, (0, padding)), soft, slope, temperature, step)
+        soft, slope = _one_list(key, number, now, soft, slope, temperature, step)
         return number + 1, left - now, soft, slope
 
     start = (jnp.uint32(LIST_BLOCK), left, soft, slope)
@@ -90,15 +89,13 @@ def _list_rounds(key, left, soft, slope, temperature, step):
 
 def _one_list(key, block, arrivals, soft, slope, temperature, step):
     """Number the arrivals through, and take them piece by piece: find the owner, draw u, add."""
-    within = jnp.dot(arrivals.reshape(-1, GROUP), jnp.triu(jnp.ones((GROUP, GROUP))), precision=lax.Precision.HIGHEST)
-    within = within.astype(jnp.int32)  # running sums inside each group, exact in float32: 64 · 2¹⁶ < 2²⁴
-    groups = jnp.cumsum(within[:, -1])
-    total = groups[-1]
+    numbering = number_through(arrivals)
+    total = numbering.total
 
     def one_piece(state):
         first, soft, slope = state
         number = first + lax.iota(jnp.int32, PIECE)
-        owner = _owner(within.reshape(-1), groups, number)
+        owner = owner_of(numbering, number)
         word, _ = threefry_2x32(key, number.astype(jnp.uint32), jnp.full(number.shape, block, jnp.uint32))
         count, change = step(centred(word), temperature)
         inside = number < total
@@ -110,30 +107,3 @@ def _one_list(key, block, arrivals, soft, slope, temperature, step):
 
     _, soft, slope = lax.while_loop(lambda state: state[0] < total, one_piece, (jnp.int32(0), soft, slope))
     return soft, slope
-
-
-def _owner(
-    within: Int32[Array, " element"], groups: Int32[Array, " group"], number: Int32[Array, " arrival"]
-) -> Int32[Array, " arrival"]:
-    """The element that each numbered arrival belongs to, by bisection over groups and then inside one."""
-    group = _bisect(groups, jnp.zeros_like(number), number, _halvings(groups.size))
-    rank = number - jnp.where(group > 0, groups[jnp.maximum(group - 1, 0)], 0)
-    return _bisect(within, group * GROUP, rank, _halvings(GROUP - 1))
-
-
-def _halvings(size):
-    """Bisections that find a place among `size` boundaries."""
-    return max(size, 1).bit_length()
-
-
-def _bisect(sums, start, wanted, halvings):
-    """The first index from `start` on whose running sum exceeds `wanted`, among the next 2^halvings; rolled, not
-    unrolled, for the sake of compilation."""
-
-    def halve(step, index):
-        reach = jnp.left_shift(1, halvings - 1 - step)
-        probe = index + reach - 1
-        passed = (probe < sums.size) & (sums[jnp.minimum(probe, sums.size - 1)] <= wanted)
-        return jnp.where(passed, index + reach, index)
-
-    return lax.fori_loop(0, halvings, halve, start)

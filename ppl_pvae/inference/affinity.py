@@ -17,7 +17,7 @@ from numpyro.distributions import biject_to, constraints
 
 from ppl_pvae.distributions import base_of
 from ppl_pvae.distributions.kl import NOT_SHARED, SAME, disagreement
-from ppl_pvae.inference.divergence import divergence_method
+from ppl_pvae.inference.divergence import asked_of, divergence_method
 from ppl_pvae.inference.estimators import is_local
 from ppl_pvae.inference.free_energy import run_program
 from ppl_pvae.inference.spread import NotGaussianError, one_image
@@ -67,7 +67,8 @@ def why_not_exact(key: jax.Array, params, model, guide, *args, plate: str = "ima
 
     Asked: Gaussian likelihoods whose scale depends on neither code nor image; reconstructions affine in the codes, by
     their values at two codes, the sum of the two and none, and by their slopes at many codes and two images; for every
-    local site a closed-form KL and independent units; and no latent site that depends on a local one.
+    local site an exact KL (a closed form, or a sum over counts) and independent units; and no latent site that depends
+    on a local one.
 
     Raises
     ------
@@ -155,9 +156,9 @@ def _moved(params, within):
 
 def _unfit_sites(traces, local):
     for name in local:
-        q = traces.guide[name]["fn"]
-        if divergence_method(name, q, traces.model[name]["fn"]) != "closed form":
-            yield f"site {name!r} has no closed-form KL"
+        q, asked = traces.guide[name]["fn"], asked_of(traces.guide[name])
+        if divergence_method(name, q, traces.model[name]["fn"], asked) not in ("closed form", "exact sum"):
+            yield f"site {name!r} has no exact KL"
         if base_of(q).event_shape:
             yield f"the units of site {name!r} are not independent: its posterior is {type(base_of(q)).__name__}"
 

@@ -21,6 +21,7 @@ from ppl_pvae.distributions import (
     base_of,
     gumbel_softmax_poisson,
     log_rate_of,
+    mean_of,
     poisson_counts,
     soft_poisson_from_log,
 )
@@ -74,7 +75,7 @@ class Exact:
 
     def draw(self, key, q, temperature):
         try:
-            return q.mean
+            return mean_of(q)
         except NotImplementedError:
             raise ValueError(f"{type(base_of(q)).__name__} has no mean in closed form, which is asked for.") from None
 

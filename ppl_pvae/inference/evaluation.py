@@ -13,7 +13,8 @@ from jax import random
 from numpyro.distributions import constraints
 from numpyro.handlers import seed, substitute, trace
 
-from ppl_pvae.distributions import base_of
+from ppl_pvae.distributions import base_of, mean_of
+from ppl_pvae.inference.divergence import asked_of
 from ppl_pvae.inference.estimators import RELAXED, Exact, Hard, LocalValues, is_local
 from ppl_pvae.inference.free_energy import FreeEnergy, run_program
 from ppl_pvae.inference.spread import codes_like, jacobian, one_image
@@ -52,10 +53,17 @@ class Code(NamedTuple):
     is_nonnegative: bool
     relaxed: tuple[str, ...] = ()  # sites of counts that estimators give a gradient
     stuck: tuple[str, ...] = ()  # sites through whose samples no gradient passes
+    whole: tuple[str, ...] = ()  # sites that ask for their KL at whole counts
 
 
 def _units(values):
     return values.reshape(values.shape[0], -1)
+
+
+def _by_unit(kl, z):
+    """The KL of a site (image, unit); where it is known of all units together only, as many equal parts of it."""
+    units = _units(z).shape[1]
+    return _units(kl) if kl.size == z.size else jnp.tile(kl.reshape(-1, 1) / units, (1, units))
 
 
 def _local(traces, plate):
@@ -102,14 +110,14 @@ def _compile(model, guide, nets, exact: bool, plate: str):
         seen = [s for s in hard.model.values() if s["type"] == "sample" and s["is_observed"]]
         error = sum(jnp.sum(jnp.square(_units(s["value"] - s["fn"].mean)), axis=1) for s in seen)
         return {
-            "mean": _side_by_side(sites, hard, lambda n: hard.guide[n]["fn"].mean),
+            "mean": _side_by_side(sites, hard, lambda n: mean_of(hard.guide[n]["fn"])),
             "z": _side_by_side(sites, hard, lambda n: hard.guide[n]["value"]),
-            "kl": jnp.concatenate([_units(expected.local_kl[n]) for n in sites], axis=1),
+            "kl": jnp.concatenate([_by_unit(expected.local_kl[n], hard.guide[n]["value"]) for n in sites], axis=1),
             "distortion": expected.distortion,
             "distortion_sampled": sampled.distortion,
             "squared_error": error,
             "reconstruction": _units(jnp.broadcast_to(seen[0]["fn"].mean, seen[0]["value"].shape)),
-            "prior_mean": _side_by_side(sites, hard, lambda n: hard.model[n]["fn"].mean)[:2],
+            "prior_mean": _side_by_side(sites, hard, lambda n: mean_of(hard.model[n]["fn"]))[:2],
             "global_kl": sum(sampled.global_kl.values(), jnp.zeros(())),
             "constant": jnp.asarray(sampled.constant),
         }
@@ -185,6 +193,7 @@ def code_of(params, model, guide, nets, x, *, plate: str = "image") -> Code:
                 is_nonnegative=all(support in SIGNLESS for support in supports),
                 relaxed=relaxed,
                 stuck=tuple(n for n, base in bases.items() if n not in relaxed and not base.has_rsample),
+                whole=tuple(n for n in sites if asked_of(traces.guide[n]) and bases[n].support.is_discrete),
             )
         )
 

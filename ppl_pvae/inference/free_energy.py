@@ -9,9 +9,9 @@ from jaxtyping import Array, Float
 from numpyro.handlers import replay, seed, substitute, trace
 from numpyro.infer.elbo import ELBO
 
-from ppl_pvae.distributions import SquaredError, base_of
+from ppl_pvae.distributions import SquaredError, base_of, mean_of
 from ppl_pvae.inference.divergence import site_divergence
-from ppl_pvae.inference.estimators import ArrivalTime, Estimator, LocalValues, ScoreFunction, is_local
+from ppl_pvae.inference.estimators import ArrivalTime, Estimator, Hard, LocalValues, ScoreFunction, is_local
 from ppl_pvae.inference.score import log_prob_of_counts, with_score_gradient
 from ppl_pvae.inference.spread import expected_excess
 
@@ -65,8 +65,10 @@ class FreeEnergy(ELBO):
     never β. β, the price γ on activity and the temperature may be given again at each call, as traced scalars:
     `svi.update(state, x, nets, beta=2.0)` compiles once for all values.
 
-    The KL of a site is its registered closed form; for a reparameterised continuous site without one, Monte Carlo;
-    else an error that names the site. Nothing falls back in silence.
+    The KL of a site is its registered closed form; for counts of independent units without one, a sum over counts; for
+    a reparameterised continuous site, Monte Carlo; else an error that names the site. Nothing falls back in silence.
+    A guide may ask for Monte Carlo on whole counts, `infer={"kl": "monte-carlo"}`, for a prior that couples units: an
+    unbiased gradient then needs the score-function estimator.
 
     Parameters
     ----------
@@ -182,8 +184,9 @@ class FreeEnergy(ELBO):
         distortion, constant = _distortion(traces.model, self.plate)
         if self.estimator.exact:
             distortion = distortion + expected_excess(traces, param_map, model, args, kwargs, self.plate)
+        whole = isinstance(self.estimator, ScoreFunction | Hard)
         divergences = {
-            name: site_divergence(name, site, traces.model[name], sampled=self._is_drawn(site))
+            name: site_divergence(name, site, traces.model[name], sampled=self._is_drawn(site), whole=whole)
             for name, site in traces.guide.items()
             if site["type"] == "sample" and not site["is_observed"]
         }
@@ -217,7 +220,7 @@ def _distortion(model_trace, plate):
 
 def _activity(guide_site):
     try:
-        mean = guide_site["fn"].mean
+        mean = mean_of(guide_site["fn"])
     except NotImplementedError:
         mean = guide_site["value"]  # a draw, for a family whose mean is not known
     return jnp.broadcast_to(mean, jnp.shape(guide_site["value"]))

@@ -14,7 +14,7 @@ from jax import random
 from jaxtyping import Array
 from numpyro.handlers import seed, substitute, trace
 
-from ppl_pvae.distributions import base_of
+from ppl_pvae.distributions import base_of, variance_of
 from ppl_pvae.inference.estimators import is_local
 
 __all__ = ["NotGaussianError", "Reconstruction", "codes_like", "expected_excess", "jacobian", "one_image"]
@@ -139,7 +139,7 @@ def expected_excess(traces, params, model, args, kwargs, plate):
         for name, slope in by_code.items():
             flat = slope.reshape(precision.shape[0], -1)
             norms = jnp.sum(jnp.square(flat) * precision, axis=0)
-            variance = jnp.broadcast_to(traces.guide[name]["fn"].variance, jnp.shape(traces.guide[name]["value"]))
+            variance = jnp.broadcast_to(variance_of(traces.guide[name]["fn"]), jnp.shape(traces.guide[name]["value"]))
             total = total + weight * (variance.reshape(variance.shape[0], -1) @ norms)
     return total
 

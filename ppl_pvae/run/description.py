@@ -9,6 +9,7 @@ from jax import random
 from ppl_pvae.distributions import base_of
 from ppl_pvae.inference import Exact, divergence_method, run_program
 from ppl_pvae.inference.checkpoint import flatten
+from ppl_pvae.inference.divergence import asked_of
 from ppl_pvae.inference.estimators import is_local
 from ppl_pvae.run.plan import Plan, initial_params
 
@@ -60,7 +61,7 @@ def _line(name, site, guide):
     reach = "local" if is_local(site, "image") else "global"
     return (
         f"site {name:<6} {reach}, {shape}: posterior {type(base_of(q)).__name__}, prior {family}, "
-        f"KL {divergence_method(name, q, site['fn'])}"
+        f"KL {divergence_method(name, q, site['fn'], asked_of(guide[name]))}"
     )
 
 

@@ -253,7 +253,9 @@ def _check_temperature(settings: Settings, estimator: Estimator) -> None:
 
 def _problems(not_exact: str | None, code: Code) -> dict[str, str | None]:
     """Why each estimator does not hold for a program, or None where it does, in the order in which "auto" asks."""
-    if code.stuck:
+    if code.whole:
+        relaxation = f"it relaxes Poisson counts, and site {code.whole[0]!r} asks for its KL at whole counts"
+    elif code.stuck:
         relaxation = f"it relaxes Poisson counts, and no gradient passes through site {code.stuck[0]!r}"
     else:
         relaxation = None if code.relaxed else "it relaxes Poisson counts, and the program has none"

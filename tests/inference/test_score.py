@@ -4,13 +4,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro
+import numpyro.distributions as dist
 import pytest
 import scipy.stats
 from jax import random
 from numpy.testing import assert_allclose
 
 from ppl_pvae.distributions import NegativeBinomial, Poisson, SquaredError
-from ppl_pvae.inference import Exact, FreeEnergy, GumbelSoftmax, ScoreFunction, StraightThrough
+from ppl_pvae.inference import ArrivalTime, Exact, FreeEnergy, GumbelSoftmax, ScoreFunction, StraightThrough
 from ppl_pvae.inference.score import with_score_gradient
 from tests.inference.conftest import PIXELS, UNITS
 
@@ -149,3 +150,76 @@ def test_without_counts_there_is_nothing_to_score():
     """One number per particle in place of one per image changes nothing."""
     cost = jnp.arange(6.0).reshape(2, 3)
     assert_allclose(with_score_gradient(cost, jnp.zeros(2)), cost)
+
+
+def coupled(z_site, scale):
+    """Two units that fire together: a prior that mixes two vectors of rates, with a parameter in it."""
+
+    def model(x):
+        both = jnp.stack([jnp.array([0.3, 0.5]), jnp.exp(scale() * jnp.ones(2))])
+        weights = dist.CategoricalProbs(jnp.array([0.6, 0.4]))
+        with numpyro.plate("image", len(x)):
+            z = numpyro.sample("z", dist.MixtureSameFamily(weights, Poisson(both).to_event(1)))
+            numpyro.sample("x", SquaredError(z @ numpyro.param("dictionary")).to_event(1), obs=x)
+
+    def guide(x):
+        with numpyro.plate("image", len(x)):
+            numpyro.sample("z", Poisson(log_rate=x @ numpyro.param("encoder")).to_event(1), infer=z_site)
+
+    return model, guide
+
+
+def enumerated(params, x, beta):
+    """E_q[‖x − zΦ‖² + β(log q − log p)], averaged over images, over all counts up to 24."""
+    n = jnp.arange(25.0)
+    z = jnp.stack(jnp.meshgrid(n, n, indexing="ij"), axis=-1).reshape(-1, 2)
+
+    def log_poisson(log_rate):
+        return jnp.sum(z * log_rate - jnp.exp(log_rate) - jax.scipy.special.gammaln(z + 1), axis=-1)
+
+    parts = [jnp.log(0.6) + log_poisson(jnp.log(jnp.array([0.3, 0.5]))), jnp.log(0.4) + log_poisson(params["scale"])]
+    log_p = jnp.logaddexp(*parts)
+
+    def one(x):
+        log_q = log_poisson(x @ params["encoder"])
+        error = jnp.sum(jnp.square(x - z @ params["dictionary"]), axis=-1)
+        return jnp.sum(jnp.exp(log_q) * (error + beta * (log_q - log_p)))
+
+    return jnp.mean(jax.vmap(one)(x))
+
+
+def test_a_prior_that_couples_units_by_monte_carlo_on_whole_counts(x):
+    """Value and every gradient, that of the prior too, within 4.5 standard errors of enumeration over 4,000 draws."""
+    params = PARAMS | {"scale": jnp.asarray(0.6)}
+    model, guide = coupled({"kl": "monte-carlo"}, lambda: numpyro.param("scale"))
+    free_energy = FreeEnergy(0.7, estimator=ScoreFunction(3))
+
+    def one(key):
+        return jax.value_and_grad(lambda params: free_energy.loss(key, params, model, guide, x))(params)
+
+    drawn = jax.jit(jax.vmap(one))(random.split(random.key(0), 4000))
+    exact = jax.value_and_grad(enumerated)(params, x, 0.7)
+    for values, expected in zip(jax.tree.leaves(drawn), jax.tree.leaves(exact), strict=True):
+        values = np.asarray(values, np.float64)
+        error = values.std(axis=0) / np.sqrt(len(values))
+        assert np.all(np.abs(values.mean(axis=0) - expected) < 4.5 * error)
+
+
+@pytest.mark.parametrize("estimator", [ArrivalTime(), GumbelSoftmax(), StraightThrough()])
+def test_relaxed_counts_have_no_such_kl(estimator, x):
+    model, guide = coupled({"kl": "monte-carlo"}, lambda: 0.6)
+    with pytest.raises(
+        ValueError, match="site 'z' asks for its KL at whole counts: use the estimator 'score-function'"
+    ):
+        jax.eval_shape(lambda p: FreeEnergy(estimator=estimator).loss(random.key(0), p, model, guide, x), PARAMS)
+
+
+def test_what_couples_units_is_refused_unless_asked_for(x):
+    free_energy = FreeEnergy(estimator=ScoreFunction())
+    for asked, told in (
+        (None, r"couples units .* infer=\{\"kl\": \"monte-carlo\"\}"),
+        ({"kl": "mc"}, "must be 'monte-"),
+    ):
+        model, guide = coupled(asked, lambda: 0.6)
+        with pytest.raises(ValueError, match=told):
+            jax.eval_shape(lambda p, m=model, g=guide: free_energy.loss(random.key(0), p, m, g, x), PARAMS)

@@ -3,11 +3,13 @@
 import dataclasses
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import numpyro
 import numpyro.distributions as dist
 import pytest
-from numpy.testing import assert_array_equal
+import scipy.stats
+from numpy.testing import assert_allclose, assert_array_equal
 from numpyro.handlers import seed, trace
 
 from ppl_pvae.config import Settings, validate
@@ -15,8 +17,10 @@ from ppl_pvae.data import SPLITS, from_array
 from ppl_pvae.distributions import NegativeBinomial, Poisson, SquaredError, base_of
 from ppl_pvae.errors import UserError
 from ppl_pvae.inference import ArrivalTime, GumbelSoftmax, Reparameterised, ScoreFunction
+from ppl_pvae.inference.evaluation import read_out
 from ppl_pvae.models import Program
-from ppl_pvae.run.plan import build_nets, build_program, make_plan
+from ppl_pvae.run.description import describe_plan
+from ppl_pvae.run.plan import build_nets, build_program, initial_params, make_plan
 
 X = np.random.default_rng(0).normal(size=(300, 2, 2)).astype(np.float32)
 SETTINGS = Settings(program="own", units=3, batch_size=20)
@@ -104,8 +108,32 @@ def test_what_does_not_hold_is_refused_with_what_does(dataset):
 
 
 def test_counts_of_another_family_are_left_to_the_score_function(dataset):
-    with pytest.raises(UserError, match=r"no usable KL\(GeometricProbs \|\| GeometricProbs\)"):
-        plan(dataset, (geometric,))
+    assert plan(dataset, (geometric,)).estimator == ScoreFunction()
+    assert "KL exact sum" in describe_plan(plan(dataset, (geometric,), steps=10))
+
+
+def test_a_site_that_asks_for_whole_counts_is_left_to_the_score_function(dataset):
+    def model(x, nets):
+        parts = Poisson(jnp.array([[1.0, 2.0, 0.1], [0.1, 0.1, 3.0]])).to_event(1)
+        with numpyro.plate("image", len(x)):
+            z = numpyro.sample("z", dist.MixtureSameFamily(dist.CategoricalProbs(jnp.ones(2) / 2), parts))
+            numpyro.sample("x", SquaredError(nets.decode(z)).to_event(1), obs=x)
+
+    def guide(x, nets):
+        with numpyro.plate("image", len(x)):
+            numpyro.sample("z", poisson(x).to_event(1), infer={"kl": "monte-carlo"})
+
+    chosen = make_plan(validate(SETTINGS, own_program=True), dataset, Program(model, guide))
+    assert (chosen.estimator, chosen.not_exact) == (ScoreFunction(), "site 'z' has no exact KL")
+    assert "KL Monte Carlo on whole counts" in describe_plan(chosen)
+    # Of all units together only: each is given an equal part of it.
+    params = initial_params(jax.random.key(0), Program(model, guide), chosen.nets, dataset.test[:2])
+    read = read_out(jax.random.key(0), params, model, guide, chosen.nets, dataset.test[:5], exact=False)
+    z, rate = read.z, np.exp(dataset.test[:5, :3])
+    log_q = scipy.stats.poisson.logpmf(z, rate).sum(1)
+    both = [scipy.stats.poisson.logpmf(z, each).sum(1) for each in ([1.0, 2.0, 0.1], [0.1, 0.1, 3.0])]
+    assert_allclose(read.kl.sum(axis=1), log_q - np.logaddexp(*both) + np.log(2), rtol=1e-4, atol=1e-5)
+    assert read.kl.shape == read.mean.shape
 
 
 def built_in_plan(dataset, **settings):

@@ -1,0 +1,63 @@
+"""Mean and variance of a distribution: what it says of itself, else a sum over its counts."""
+
+import jax.numpy as jnp
+import numpyro.distributions as dist
+from jaxtyping import Array, Float
+
+from ppl_pvae.distributions.count_expectation import BLOCK, expected_over_counts
+from ppl_pvae.distributions.counted import counted, is_of_counts
+from ppl_pvae.distributions.kl import base_of
+
+__all__ = ["mean_of", "variance_of"]
+
+
+def mean_of(distribution: dist.Distribution) -> Float[Array, "..."]:
+    """E z, in the shape of a draw; of single counts without a mean of their own by exact summation.
+
+    Raises
+    ------
+    NotImplementedError
+        If the family has no mean and is none of single counts.
+    """
+    try:
+        return distribution.mean
+    except NotImplementedError:
+        _check_counts(distribution)
+    return jnp.broadcast_to(_central(base_of(distribution), 0.0, 1), _shape(distribution))
+
+
+def variance_of(distribution: dist.Distribution) -> Float[Array, "..."]:
+    """Var z, in the shape of a draw; of single counts without a variance of their own by exact summation.
+
+    Raises
+    ------
+    NotImplementedError
+        If the family has no variance and is none of single counts.
+    """
+    try:
+        return distribution.variance
+    except NotImplementedError:
+        _check_counts(distribution)
+    base = base_of(distribution)
+    return jnp.broadcast_to(_central(base, mean_of(base), 2), _shape(distribution))
+
+
+def _check_counts(distribution):
+    base = base_of(distribution)
+    if isinstance(base, dist.MaskedDistribution) or not is_of_counts(base):
+        raise NotImplementedError(f"{type(base).__name__} has no mean and variance of its own")
+
+
+def _shape(distribution):
+    return distribution.batch_shape + distribution.event_shape
+
+
+def _central(base, centre, power):
+    """E (n − centre)^power of a bare family of counts."""
+    shape = tuple(base.batch_shape)
+    log_q = counted(base, BLOCK, len(shape))
+
+    def deviation(n, log_q, centre):
+        return (n.reshape((BLOCK,) + (1,) * len(shape)) - centre) ** power + jnp.zeros_like(log_q)
+
+    return expected_over_counts(log_q.log_prob, log_q.arrays, deviation, [jnp.asarray(centre)], shape)[0]
