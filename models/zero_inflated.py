@@ -1,0 +1,21 @@
+"""Zero-inflated prior counts: is a unit silent more often than a Poisson count of its prior rate would be?
+
+TODO
+"""
+
+import jax
+import jax.numpy as jnp
+import numpyro
+import numpyro.distributions as dist
+
+from ppl_pvae.models import poisson
+
+
+def model(x, nets):
+    r, gate = poisson.learned_rate(nets), jax.nn.sigmoid(numpyro.param("gate", jnp.zeros(nets.units)))
+    with numpyro.plate("image", len(x)):
+        z = numpyro.sample("z", dist.ZeroInflatedPoisson(gate, r).to_event(1))
+        numpyro.sample("x", nets.observe(nets.decode(z)), obs=x)
+
+
+guide = poisson.guide
