@@ -1,4 +1,8 @@
-"""One prior rate for all units. Asked: is it worth that each unit has a rate of its own?"""
+"""One prior rate for all units: is it worth that each unit has a rate of its own?
+
+Hardly, on planted images: free energy 262.3 nats, 261.5 with 64 rates, after 2,000 steps (one seed).
+`python -m ppl_pvae.fit --program models/tied.py --data synthetic --units 64 --steps 2000`
+"""
 
 from functools import partial
 

@@ -9,16 +9,16 @@ from ppl_pvae.distributions.counted import is_of_counts
 
 __all__ = ["is_count", "is_nonnegative"]
 
-EVENTS = (dist.MultinomialLogits, dist.MultinomialProbs)  # counts of all units at once
+EVENTS = (dist.MultinomialLogits, dist.MultinomialProbs)  # events that are shared out among units
 
 
 def is_count(distribution: dist.Distribution) -> bool:
-    """Whether units are whole numbers from 0 on, without or with a largest one."""
-    base = base_of(distribution)
-    return isinstance(base, EVENTS) or is_of_counts(base)
+    """Whether each unit is a whole number from 0 on by itself, without or with a largest one."""
+    return is_of_counts(base_of(distribution))
 
 
 def is_nonnegative(distribution: dist.Distribution) -> bool:
     """Whether units are never below zero."""
-    lower = getattr(base_of(distribution).support, "lower_bound", -np.inf)
-    return is_count(distribution) or not (isinstance(lower, Tracer) or np.any(np.asarray(lower) < 0))
+    base = base_of(distribution)
+    lower = 0 if isinstance(base, EVENTS) else getattr(base.support, "lower_bound", -np.inf)
+    return is_of_counts(base) or not (isinstance(lower, Tracer) or np.any(np.asarray(lower) < 0))

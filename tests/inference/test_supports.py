@@ -14,7 +14,7 @@ FAMILIES = {
     "counts up to a largest one": (dist.BinomialProbs(HALF, 4), True, True),
     "one spike or none": (dist.BernoulliProbs(HALF), True, True),
     "categories": (dist.CategoricalLogits(jnp.zeros((2, 3, 4))), True, True),
-    "one event of several units": (dist.MultinomialLogits(jnp.zeros((2, 3)), total_count=1), True, True),
+    "one event of several units": (dist.MultinomialLogits(jnp.zeros((2, 3)), total_count=1), False, True),
     "whole numbers from -1 on": (dist.DiscreteUniform(-1, 3), False, False),
     "rectified": (RectifiedNormal(HALF, HALF), False, True),
     "gamma": (dist.Gamma(HALF, HALF), False, True),
