@@ -4,7 +4,7 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHON ?= $(shell tools/find_python.sh 3.11)
-SOURCES := ppl_pvae tests benchmarks
+SOURCES := ppl_pvae tests benchmarks models
 
 .PHONY: help fit test lint types tests slow format hooks benchmark clean
 

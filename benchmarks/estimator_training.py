@@ -3,7 +3,8 @@
 At equal steps every estimator trains as long as the settings say. At equal time each trains for so many steps that its
 training takes as long as that of the reference, arrival-time, at these steps: from milliseconds per step over the whole
 of the fits at equal steps, since what a step costs depends on the rates and on the temperature, which change as a fit
-goes on. Schedules are stretched or compressed with the steps.
+goes on. Schedules are stretched or compressed with the steps; a fit that then takes a tenth more or less time than the
+reference starts anew with mended steps.
 
 Time is processor time of the process, which other work on the machine hardly changes; keep the process on one core
 (`taskset -c 0`), or it is the sum over cores. Compilation and evaluation do not count.
@@ -27,7 +28,18 @@ from ppl_pvae.data import load
 from ppl_pvae.run.fitting import measure
 from ppl_pvae.run.plan import Plan, make_plan
 
-__all__ = ["COLUMNS", "NAMES", "REFERENCE", "Cell", "Plans", "Study", "as_markdown", "run", "steps_of_equal_time"]
+__all__ = [
+    "COLUMNS",
+    "NAMES",
+    "REFERENCE",
+    "Cell",
+    "Plans",
+    "Study",
+    "as_markdown",
+    "mended_steps",
+    "run",
+    "steps_of_equal_time",
+]
 
 REFERENCE = "arrival-time"
 EXACT = {"estimator": "exact"}
@@ -35,6 +47,8 @@ NAMES = (*VARIANTS, "exact")
 JUDGED_IMAGES = 10_000
 SPLITS = ("train", "validation", "test")
 SHORTEST = 100  # steps
+NEAR = 0.1  # relative error of a time that is called equal
+ROUNDS = 5  # fits, at most, until one is near
 COLUMNS = (
     *("settings", "estimator", "budget", "seed", "steps", "ms_per_step", "seconds"),
     *(*SPLITS, "distortion", "coding_rate", "zeros", "spikes_per_image", "note"),
@@ -92,9 +106,12 @@ class Plans:
 
 def run(cell: Cell, study: Study, plans: Plans, lines: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     """Fit one cell and read off its line; `lines` are those of finished cells."""
-    steps = None if cell.budget == "steps" else steps_of_equal_time(cell, study, lines)
-    plan = plans.of(cell, steps)
-    seconds, trainer = _trained(plan)
+    if cell.budget == "steps":
+        plan = plans.of(cell, None)
+        seconds, trainer = _trained(plan)
+    else:
+        aim = statistics.median(float(line["seconds"]) for line in lines if _is(line, study, REFERENCE))
+        plan, seconds, trainer = _trained_in_time(cell, plans, steps_of_equal_time(cell, study, lines), aim)
     row = {
         **cell._asdict(),
         "settings": study.named(),
@@ -103,11 +120,7 @@ def run(cell: Cell, study: Study, plans: Plans, lines: Sequence[Mapping[str, str
         "seconds": seconds,
     }
     if not math.isfinite(trainer.loss):
-        return (
-            row
-            | dict.fromkeys((*SPLITS, "distortion", "coding_rate", "zeros", "spikes_per_image"))
-            | {"note": "diverged"}
-        )
+        return row | {"note": "diverged"}
     found = {s: measure(plan, trainer.params, getattr(plan.dataset, s), images=JUDGED_IMAGES) for s in SPLITS}
     row |= {split: each["free_energy"] for split, each in found.items()}
     return row | {name: found["test"][name] for name in ("distortion", "coding_rate", "zeros", "spikes_per_image")}
@@ -126,6 +139,33 @@ def _trained(plan):
     return seconds, trainer
 
 
+def _trained_in_time(cell, plans, steps, aim):
+    """The fit whose time comes closest to the `aim`, in seconds, of at most `ROUNDS` with other steps."""
+    tried: dict[int, float] = {}
+    while True:
+        plan = plans.of(cell, steps)
+        seconds, trainer = _trained(plan)
+        tried[steps] = seconds
+        if abs(math.log(seconds / aim)) == min(abs(math.log(each / aim)) for each in tried.values()):
+            best = plan, seconds, trainer
+        steps = mended_steps(tried, aim)
+        if steps in tried or len(tried) == ROUNDS or not math.isfinite(trainer.loss):
+            return best
+
+
+def mended_steps(tried: Mapping[int, float], aim: float) -> int:
+    """Steps that should take `aim` seconds, after fits of some steps that took as many; the same where one is near.
+
+    Seconds are taken to grow as a power of the steps, that of the two nearest: rates grow with steps, and the time of a
+    step with rates.
+    """
+    (steps, seconds), *others = sorted(tried.items(), key=lambda each: abs(math.log(each[1] / aim)))
+    if abs(seconds / aim - 1) < NEAR:
+        return steps
+    power = math.log(others[0][1] / seconds) / math.log(others[0][0] / steps) if others else 1.0
+    return _rounded(steps * (aim / seconds) ** (1 / min(max(power, 1.0), 4.0)))
+
+
 def steps_of_equal_time(cell: Cell, study: Study, lines: Sequence[Mapping[str, str]]) -> int:
     """Steps that take as long as those of the reference at equal steps, to the nearest ten; at least `SHORTEST`."""
     mine = {line["seed"]: line for line in lines if _is(line, study, cell.estimator)}
@@ -135,9 +175,13 @@ def steps_of_equal_time(cell: Cell, study: Study, lines: Sequence[Mapping[str, s
         raise ValueError(
             f"equal time needs {REFERENCE} and {cell.estimator} at equal steps first, with one seed or more"
         )
-    # Fits of one seed follow each other: what slows the machine for hours slows both.
+    # Fits of one seed follow each other: what slows the machine for long slows both.
     ratio = statistics.median(float(mine[s]["ms_per_step"]) / float(reference[s]["ms_per_step"]) for s in shared)
-    return max(SHORTEST, 10 * round(int(reference[shared[0]]["steps"]) / ratio / 10))
+    return _rounded(int(reference[shared[0]]["steps"]) / ratio)
+
+
+def _rounded(steps):
+    return max(SHORTEST, 10 * round(steps / 10))
 
 
 def _is(line, study, estimator):
@@ -186,7 +230,7 @@ def _ranked_row(name, group, reference):
         name,
         f"{statistics.median(int(line['steps']) for line in group):.0f}",
         f"{_mean(group, 'ms_per_step'):.1f}",
-        f"{_mean(group, 'seconds'):.0f}",
+        f"{_mean(group, 'seconds'):.1f}",
         _spread([float(line["validation"]) for line in group if line["validation"]], 2),
         _spread([float(line["test"]) for line in group if line["test"]], 2),
         "" if name == REFERENCE else _spread(differences, 2),

@@ -51,7 +51,7 @@ def train(table: Table, study: training.Study, dry_run: bool) -> None:
             plans = plans or training.Plans(study)
             row = training.run(cell, study, plans, table.lines())
             table.add(study.label(cell), [row])
-            print("  ", {name: row[name] for name in ("steps", "ms_per_step", "validation", "test")}, flush=True)
+            print("  ", {name: row.get(name) for name in ("steps", "seconds", "validation", "test")}, flush=True)
 
 
 def named(text: str) -> tuple[str, Any]:

@@ -31,6 +31,11 @@ from numpyro.handlers import substitute
 from numpyro.infer import SVI
 
 from ppl_pvae.distributions import Poisson, poisson_counts
+from ppl_pvae.distributions.arrival_steps import STEPS
+from ppl_pvae.distributions.arrival_window import window_sums
+from ppl_pvae.distributions.poisson_sampler import counts_of_rates
+from ppl_pvae.distributions.random_words import cipher_keys
+from ppl_pvae.distributions.soft_poisson import soft_poisson_from_log
 from ppl_pvae.inference.coordinates import Coordinates
 from ppl_pvae.inference.estimators import ArrivalTime, Exact
 from ppl_pvae.inference.free_energy import FreeEnergy
@@ -50,6 +55,10 @@ AGAINST = {
     "direct PyTorch": "arrival-time",
     "counts": "counts by jax.random.poisson",
     "conv arrival-time": "conv networks",
+    "step without a draw": "arrival-time",
+    "the draw and its derivative": "arrival-time",
+    "its two Poisson draws": "arrival-time",
+    "its arrivals in the window": "arrival-time",
 }
 
 
@@ -236,6 +245,47 @@ def direct_torch(problem: Problem, rate: float, temperature: float, limit_gb: fl
     return cell
 
 
+def profile_cells(units: int, rates: list[float], temperature: float) -> list[Cell]:
+    """Where the time of an arrival-time step goes: the step without a draw, the draw alone, and its two halves."""
+    problem, cells = Problem(units), []
+    run, memory = problem.trainer(MeanCode(), temperature)
+    for rate in rates:
+        at = problem.level(rate)
+        cells.append(Cell(units, rate, "step without a draw", lambda n, run=run, at=at: run(at, n), memory_mb=memory))
+    first, last = STEPS["cubic"].window(jnp.float32(temperature))
+
+    def draw(key, rate):
+        return jax.vjp(lambda log: soft_poisson_from_log(key, log, temperature), jnp.log(rate))[1](rate)
+
+    def counts(key, rate):
+        return counts_of_rates(cipher_keys(key, 2), (rate * first, rate * (last - first)))
+
+    for rate in rates:
+        value = jnp.exp(problem.log_gain + problem.level(rate))
+        arrivals = jax.jit(counts)(problem.key, value)[1]
+        for what, function, given in (
+            ("the draw and its derivative", draw, value),
+            ("its two Poisson draws", counts, value),
+            ("its arrivals in the window", _window(temperature), arrivals),
+        ):
+            compiled = jax.jit(function)
+
+            def run(count, compiled=compiled, given=given):
+                for _ in range(count):
+                    jax.block_until_ready(compiled(problem.key, given))
+
+            run(1)
+            cells.append(Cell(units, rate, what, run))
+    return cells
+
+
+def _window(temperature):
+    def sums(key, arrivals):
+        return window_sums(cipher_keys(key, 1)[0], arrivals, jnp.float32(temperature), STEPS["cubic"])
+
+    return sums
+
+
 def sampler_cells(units: int, rates: list[float]) -> list[Cell]:
     """Counts at the same log-normal rates, by this package and by JAX."""
     problem, cells = Problem(units), []
@@ -336,7 +386,9 @@ def main() -> None:
         direct = units <= settings.direct_up_to
         cells = training_cells(units, settings.rates, settings.temperature, settings.memory_gb, direct)
         cells += convolution_cells(units, settings.rates, settings.temperature) if direct else []
-        cells += sampler_cells(units, settings.rates) if units == 512 else []
+        if units == 512:
+            cells += profile_cells(units, settings.rates, settings.temperature)
+            cells += sampler_cells(units, settings.rates)
         measure(cells, settings.rounds, settings.budget)
         for cell in cells:
             row = row_of(cell, cells)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from estimator_gradients import PARTS, Cell, Problem, cells, label, measure
 from estimator_training import Cell as Fit
-from estimator_training import Study, as_markdown, steps_of_equal_time
+from estimator_training import Study, as_markdown, mended_steps, steps_of_equal_time
 from gradient_statistics import Draws, statistics_of
 from jax.flatten_util import ravel_pytree
 from numpy.testing import assert_allclose
@@ -139,6 +139,16 @@ def test_fits_at_equal_time_take_their_steps_from_fits_at_equal_steps():
     assert steps_of_equal_time(Fit("score-function", "time", 0), study, lines) == 400
     with pytest.raises(ValueError, match="equal time needs arrival-time and score-function at equal steps first"):
         steps_of_equal_time(Fit("score-function", "time", 0), study, lines[:3])
+
+
+def test_steps_are_mended_until_the_time_is_equal():
+    """A fit whose seconds are (steps/100)²; it is to take 9, and starts with so many steps that it takes 25."""
+    tried, steps = {}, 500
+    while steps not in tried:
+        tried[steps] = (steps / 100) ** 2
+        steps = mended_steps(tried, 9.0)
+    assert list(tried) == [500, 180, 300]
+    assert steps == 300
 
 
 def test_the_ranking_puts_the_lowest_free_energy_first_and_who_diverged_last():

@@ -14,6 +14,7 @@ __all__ = [
     "ACTIVE_NATS",
     "active_units",
     "coding_rate",
+    "fano_factor",
     "firing_rate",
     "is_active",
     "lifetime_sparseness",
@@ -21,7 +22,9 @@ __all__ = [
     "nats_per_unit",
     "population_sparseness",
     "r2",
+    "r2_of_each_image",
     "r2_per_image",
+    "rate_distortion_distance",
     "rate_mismatch",
     "sparseness",
     "spikes_per_image",
@@ -93,11 +96,36 @@ def r2(x: Num[np.ndarray, "image pixel"], squared_error: Float[np.ndarray, " ima
 
 def r2_per_image(x: Num[np.ndarray, "image pixel"], squared_error: Float[np.ndarray, " image"]) -> float:
     """Published R2: 1 - SSE/SST of each image, averaged. Flat images rule it; images of one value are left out."""
+    each = r2_of_each_image(x, squared_error)
+    defined = ~np.isnan(each)
+    return float(each[defined].mean()) if defined.any() else float("nan")
+
+
+def r2_of_each_image(
+    x: Num[np.ndarray, "image pixel"], squared_error: Float[np.ndarray, " image"]
+) -> Float[np.ndarray, " image"]:
+    """1 - SSE/SST of each image, (image,), as `r2_per_image` averages it; NaN for an image of one value."""
     variation = _variation(x)
     varied = variation > 0
-    if not varied.any():
-        return float("nan")
-    return float(np.mean(1 - squared_error[varied].astype(np.float64) / variation[varied]))
+    return np.where(varied, 1 - squared_error.astype(np.float64) / np.where(varied, variation, 1.0), np.nan)
+
+
+def rate_distortion_distance(r2: float, zeros: float) -> float:
+    """Distance from perfect fidelity with perfect silence: sqrt((1 - R2)^2 + (1 - zeros)^2), 0 at best.
+
+    Source: Vafaii, Galor & Yates 2024, arXiv:2410.19315.
+    """
+    return float(np.hypot(1 - r2, 1 - zeros))
+
+
+def fano_factor(z: Num[np.ndarray, "image unit"]) -> Float[np.ndarray, " unit"]:
+    """Variance of each unit's count over images divided by its mean, (unit,); NaN for a silent unit (ours).
+
+    By the law of total variance it is 1 + Var lambda / E lambda for Poisson counts: what lies above 1 is signal. Over
+    draws for one image (one row a draw) it is 1 for Poisson counts and 1 + lambda/phi for negative binomial ones.
+    """
+    mean = z.mean(axis=0, dtype=np.float64)
+    return np.where(mean > 0, z.var(axis=0, dtype=np.float64) / np.where(mean > 0, mean, 1.0), np.nan)
 
 
 def nats_per_unit(kl: Float[np.ndarray, "image unit"]) -> Float[np.ndarray, " unit"]:

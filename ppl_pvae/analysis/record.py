@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float, Num, Shaped
+
+from ppl_pvae.analysis.information import UnitBill, poisson_bill, poisson_kl
 
 __all__ = ["Posterior"]
 
@@ -99,6 +102,23 @@ class Posterior:
     def use(self) -> Float[np.ndarray, " unit"]:
         """Mean activity of each unit over images, (unit,): spikes per image for counts."""
         return self.activity.mean(axis=0, dtype=np.float64)
+
+    @cached_property
+    def unit_bill(self) -> UnitBill | None:
+        """Nats paid, delivered and mismatched by each unit of a Poisson code; None for any other, or a broken one.
+
+        The record does not say of which family the counts are. The books do: they are Poisson where the nats that the
+        program paid are those of Poisson counts with its rates, which is looked at in a few hundred images.
+        """
+        if not self.is_count or self.prior_mean is None or not (self.prior_mean > 0).all():
+            return None
+        if not np.isfinite(self.mean).all():
+            return None
+        few = np.unique(np.linspace(0, len(self.mean) - 1, 300).astype(int))
+        paid = poisson_kl(self.mean[few], self.prior_mean)
+        slack = 1e-5 * (self.mean[few] + self.prior_mean)  # rates are kept in float32
+        poisson = np.abs(paid - self.kl[few]) <= 1e-3 * paid + slack
+        return poisson_bill(self.mean, self.prior_mean) if poisson.all() else None
 
     @property
     def activity_word(self) -> str:

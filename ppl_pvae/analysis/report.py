@@ -111,6 +111,12 @@ def _rates(p: Posterior, figures: Mapping[str, Path]) -> str:
         page.figure(figures, "prior", "Units on the line have a prior that expects just what they do: r = E λ."),
         page.figure(figures, "rates", use),
         page.figure(figures, "nats", "What each unit costs; dashed: a unit above it counts as active."),
+        page.figure(
+            figures,
+            "delivered",
+            "What each unit pays, and what its count tells of the image; the rest is mismatch, paid because counts "
+            "vary more over images than a Poisson prior expects. What two units both tell counts twice in the sum.",
+        ),
     ]
     return f'<section><h2>Units: activity, prior and price</h2><div class="row">{"".join(pieces)}</div></section>'
 

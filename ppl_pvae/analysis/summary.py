@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from ppl_pvae.analysis import metrics
+from ppl_pvae.analysis.information import bits_per_spike
 from ppl_pvae.analysis.record import Posterior
 
 __all__ = ["summarise"]
@@ -15,7 +18,8 @@ def summarise(posterior: Posterior, beta: float) -> dict[str, float | None]:
 
     `free_energy` = distortion + beta * coding rate + KL(global)/N, in the paper's scale (the constant of the likelihood
     dropped, a price on spikes left out). `negative_elbo` has the constant and beta = 1, so it bounds -log p(x).
-    `firing_rate` of a code with both signs is its mean magnitude.
+    `firing_rate` of a code with both signs is its mean magnitude. `information` (summed over units, so that what two
+    say counts twice) + `mismatch` = `coding_rate`, and `bits_per_spike` is of the information, for Poisson codes.
 
     Parameters
     ----------
@@ -32,6 +36,8 @@ def summarise(posterior: Posterior, beta: float) -> dict[str, float | None]:
     p = posterior
     distortion = float(p.distortion.mean(dtype="float64"))
     nats = metrics.coding_rate(p.kl)
+    bill, spikes = p.unit_bill, metrics.spikes_per_image(p.activity)
+    delivered = None if bill is None else float(np.sum(bill.delivered))
     row = {
         "free_energy": distortion + beta * nats + p.global_kl,
         "silent_free_energy": p.silent_free_energy,
@@ -41,7 +47,7 @@ def summarise(posterior: Posterior, beta: float) -> dict[str, float | None]:
         "squared_error": float(p.squared_error.mean(dtype="float64")),
         "coding_rate": nats,
         "firing_rate": metrics.firing_rate(p.activity),
-        "spikes_per_image": metrics.spikes_per_image(p.activity),
+        "spikes_per_image": spikes,
         "zeros": metrics.zeros(p.z),
         "lifetime_sparseness": metrics.lifetime_sparseness(p.z),
         "population_sparseness": metrics.population_sparseness(p.z),
@@ -49,6 +55,9 @@ def summarise(posterior: Posterior, beta: float) -> dict[str, float | None]:
         "r2_per_image": metrics.r2_per_image(p.x, p.squared_error),
         "active_units": metrics.active_units(p.kl),
         "nats_per_spike": metrics.nats_per_spike(p.kl, p.mean) if p.is_count else None,
+        "information": delivered,
+        "mismatch": None if bill is None else float(np.sum(bill.mismatch)),
+        "bits_per_spike": None if delivered is None else bits_per_spike(delivered, spikes),
         "rate_mismatch": None if p.prior_mean is None else metrics.rate_mismatch(p.prior_mean, p.mean, p.kl),
         "objective": p.objective,
     }

@@ -29,12 +29,17 @@ _METRICS = {
     "r2_per_image": ("R², per image", "", "averaged over images; ruled by flat ones"),
     "active_units": ("active units", "%", "cost more than 0.01 nat on average"),
     "nats_per_spike": ("nats per spike", "nats", "coding rate / spikes per image"),
+    "information": ("information", "nats per image", "delivered: what each unit tells of the image, summed over units"),
+    "mismatch": ("mismatch", "nats per image", "paid and not delivered: coding rate − information"),
+    "bits_per_spike": ("bits per spike", "bits", "information / spikes per image"),
     "rate_mismatch": ("rate mismatch", "log", "largest |log r − log E λ| over active units"),
     "objective": ("objective", "nats per image", "what training minimised, as relaxed"),
     "train_free_energy": ("free energy, training", "nats per image", "the same on training images"),
     "steps": ("steps", "", "of training"),
     "seconds": ("time", "s", "training, analysis and figures"),
 }
+
+_OF_COUNTS = {"nats_per_spike", "information", "mismatch", "bits_per_spike"}
 
 _OPENINGS = {True: "Converged", False: "Not converged", None: "Convergence not checked"}
 
@@ -137,7 +142,7 @@ def metric_rows(summary: Mapping[str, Any], is_count: bool) -> list[tuple[str, s
     return [
         (label.format(activity=word), _percent(summary[key]) if unit == "%" else number(summary[key]), unit, meaning)
         for key, (label, unit, meaning) in _METRICS.items()
-        if key in summary and (is_count or key != "nats_per_spike")
+        if key in summary and (is_count or key not in _OF_COUNTS)
     ]
 
 

@@ -13,10 +13,12 @@ takes some 4,000 counts; power laws, whose sums hardly converge, run to the limi
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jaxtyping import Array
 
 from ppl_pvae.distributions.counted import accumulate, zeros_of
 
@@ -32,7 +34,9 @@ def tail_tolerance(dtype) -> float:
     return float(jnp.finfo(dtype).eps) / 8
 
 
-def expected_over_counts(log_q: Callable, q_arrays: list, payoff: Callable, arrays: list, shape: tuple[int, ...]):
+def expected_over_counts(
+    log_q: Callable, q_arrays: list, payoff: Callable, arrays: list, shape: tuple[int, ...]
+) -> tuple[Array, Array]:
     """E_q f(n) of each element, and the log of the sum of all weights, which is 0 up to rounding.
 
     Weights are renormalised. The derivative in what `log_q` is made of is that of the weights alone, Σ q(n)(f(n) − E f)
@@ -46,7 +50,8 @@ def expected_over_counts(log_q: Callable, q_arrays: list, payoff: Callable, arra
         (n, log q(n), *arrays) to f(n), the same shape; +inf where that is meant: an E f of +inf then has the
         derivative of the finite part of the sum.
     """
-    return _expected(log_q, payoff, shape, tuple(q_arrays), tuple(arrays))
+    found: Any = _expected(log_q, payoff, shape, tuple(q_arrays), tuple(arrays))
+    return found
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2))

@@ -1,5 +1,7 @@
 """KL divergences between families of counts by exact summation, where no closed form is known."""
 
+import math
+
 import jax.numpy as jnp
 import numpyro.distributions as dist
 from jax.scipy.special import gammaln
@@ -28,11 +30,11 @@ def count_kl(q: dist.Distribution, p: dist.Distribution) -> Float[Array, "..."]:
 
     Any two families with a log-probability of single counts, differentiable in the parameters of both. Summed until
     less than the tail tolerance is left (an eighth of the float type's epsilon); weights are renormalised. A Poisson q
-    against a p that is the same for all images takes a path of its own, some ten times quicker.
+    against a p that is the same for all images takes a path of its own, some thirty times quicker.
 
     Where p gives no probability to counts on which q has more than the tail tolerance, +inf, with the derivatives of
     the finite part of the sum; where q has none, nothing. A sum that does not end within the limit (65,536 counts; for
-    Poisson counts rates up to 1,700) is NaN, as is that of a q whose probabilities do not add up to 1.
+    Poisson counts rates up to 750) is NaN, as is that of a q whose probabilities do not add up to 1.
 
     The gradient of NumPyro's zero-inflated families is NaN at a gate of exactly 0: start inside.
     """
@@ -45,18 +47,14 @@ def _kl(q, p):
         inner = _kl(base_of(q.base_dist), base_of(p.base_dist))
         return jnp.where(jnp.asarray(q._mask) & jnp.asarray(p._mask), inner, 0.0)
     shape = jnp.broadcast_shapes(q.batch_shape, p.batch_shape)
-    own = tuple(p.batch_shape)
-    while own and own[0] == 1:
-        own = own[1:]
-    units = own or shape[-1:]
-    size = 1
-    for length in units:
-        size *= length
-    total = 1
-    for length in shape:
-        total *= length
-    if isinstance(q, Poisson | dist.Poisson) and shape[len(shape) - len(units) :] == units and total > size:
-        log_rate = jnp.broadcast_to(log_rate_of(q), shape).reshape(-1, size)
+    units = tuple(p.batch_shape)
+    while units and units[0] == 1:
+        units = units[1:]
+    units = units or shape[-1:]
+    images = math.prod(shape) // math.prod(units)
+    shared = shape[len(shape) - len(units) :] == units and images > 1  # one prior for many images
+    if isinstance(q, Poisson | dist.Poisson) and shared:
+        log_rate = jnp.broadcast_to(log_rate_of(q), shape).reshape(images, -1)
         return _poisson_kl(log_rate, p, units).reshape(shape)
     return _general_kl(q, p, shape)
 
@@ -78,8 +76,8 @@ def _poisson_kl(log_rate, p, units):
     """KL of Poisson counts against a prior of each unit, (image, unit).
 
     With h(n) = log n! + log p(n), which is a straight line for a Poisson prior, KL = λ(ℓ − 1) − E h(n). A line is taken
-    off in closed form, that through n = 0 and 1, and the sum is left with the bend of h: nothing large
-    cancels, and rounding is that of the closed form wherever the prior is nearly Poisson.
+    off in closed form, that through n = 0 and 1, and the sum is left with the bend of h: nothing large cancels, and
+    rounding is that of the closed form wherever the prior is nearly Poisson.
     """
     flat = counted(p, TABLE_BLOCK, len(units))
 
@@ -107,4 +105,3 @@ def _line_through_two(h: Float[Array, "count unit"]) -> tuple[Float[Array, " uni
     one, two = (jnp.take_along_axis(finite, at[None], axis=0)[0] for at in (first, second))
     slope = jnp.where(jnp.any(later, axis=0), (two - one) / jnp.maximum(second - first, 1), 0.0)
     return one - first * slope, slope
-

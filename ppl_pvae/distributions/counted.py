@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
-from jax.core import Tracer
+from jax.core import Tracer, eval_jaxpr
 from numpyro.distributions import constraints
 
 __all__ = ["Counted", "accumulate", "counted", "is_of_counts", "zeros_of"]
@@ -53,7 +53,7 @@ def counted(distribution: dist.Distribution, block: int, ndim: int) -> Counted:
     program = jax.make_jaxpr(log_prob)(jnp.zeros(block))
 
     def on_arrays(n, *arrays):
-        return jax.core.eval_jaxpr(program.jaxpr, arrays, n)[0]
+        return eval_jaxpr(program.jaxpr, arrays, n)[0]
 
     return Counted(on_arrays, list(program.consts), shape)
 

@@ -14,6 +14,7 @@ from ppl_pvae.inference.estimators import (
     ScoreFunction,
     StraightThrough,
 )
+from ppl_pvae.inference.evidence import Evidence, importance_weighted
 from ppl_pvae.inference.free_energy import FreeEnergy, Parts, Traces, run_program
 from ppl_pvae.inference.training import Recipe, Trainer
 
@@ -22,6 +23,7 @@ __all__ = [
     "ArrivalTime",
     "Coordinates",
     "Estimator",
+    "Evidence",
     "Exact",
     "FreeEnergy",
     "GumbelSoftmax",
@@ -34,6 +36,7 @@ __all__ = [
     "Traces",
     "Trainer",
     "divergence_method",
+    "importance_weighted",
     "run_program",
     "why_not_exact",
 ]

@@ -16,6 +16,7 @@ from jaxtyping import Array
 from numpyro.distributions import biject_to, constraints
 
 from ppl_pvae.distributions import base_of
+from ppl_pvae.distributions.counted import counted, is_of_counts
 from ppl_pvae.distributions.kl import NOT_SHARED, SAME, disagreement
 from ppl_pvae.inference.divergence import asked_of, divergence_method
 from ppl_pvae.inference.estimators import is_local
@@ -190,9 +191,19 @@ def _affinity(first, last, a, b, sparse):
 
 
 def _coupling(name, one, two):
-    """How much a site's parameters move between two runs that differ in their codes: (room, relative change)."""
+    """How much a site's distribution moves between two runs that differ in their codes: (room, relative change)."""
     for room in one._fields:
-        yield room, _change(*(base_of(getattr(traces, room)[name]["fn"]) for traces in (one, two)))
+        yield room, _change(*(_character(base_of(getattr(traces, room)[name]["fn"])) for traces in (one, two)))
+
+
+def _character(family):
+    """What tells two distributions of a family apart: its parameters; for counts the first log-probabilities too,
+    since a family of one's own need not declare what it is made of."""
+    if not is_of_counts(family):
+        return family
+    log_prob, arrays, _ = counted(family, 4, len(family.batch_shape))
+    first = log_prob(jnp.arange(4.0), *arrays)
+    return family, jnp.where(first == -jnp.inf, 0.0, first)
 
 
 def _change(one, other):

@@ -8,16 +8,26 @@ from numpyro.distributions import kl_divergence
 
 from ppl_pvae.distributions import RectifiedNormal, base_of, count_kl, has_closed_form, has_count_sum, unit_kl
 
-__all__ = ["asked_of", "divergence_method", "site_divergence"]
+__all__ = ["asked_of", "check_same_event", "divergence_method", "site_divergence"]
 
 MONTE_CARLO = "monte-carlo"
+
+
+def check_same_event(name: str, q, p) -> None:
+    """Make sure that one event of the guide's site has the shape of one of the model's."""
+    if q.event_shape != p.event_shape:
+        raise ValueError(
+            f"site {name!r}: one event of the guide has shape {q.event_shape}, of the model {p.event_shape}; "
+            "give both the same .to_event(...)."
+        )
 
 
 def divergence_method(name: str, q, p, asked: str | None = None) -> str:
     """How the KL of site `name` is taken, from its posterior `q` to its prior `p`.
 
-    "closed form" where one is registered; "exact sum" for counts of independent units; "Monte Carlo" for reparameterised
-    densities; "Monte Carlo on whole counts" only where it is `asked` for, by infer={"kl": "monte-carlo"} in the guide.
+    "closed form" where one is registered; "exact sum" for counts of independent units; "Monte Carlo" for densities that
+    are reparameterised; "Monte Carlo on whole counts" only where it is `asked` for, by infer={"kl": "monte-carlo"} in
+    the guide.
 
     Raises
     ------
@@ -27,11 +37,7 @@ def divergence_method(name: str, q, p, asked: str | None = None) -> str:
     if asked not in (None, MONTE_CARLO):
         raise ValueError(f"site {name!r}: infer['kl'] must be {MONTE_CARLO!r}, got {asked!r}; leave it out otherwise.")
     families = f"KL({type(base_of(q)).__name__} || {type(base_of(p)).__name__})"
-    if q.event_shape != p.event_shape:
-        raise ValueError(
-            f"site {name!r}: one event of the guide has shape {q.event_shape}, of the model {p.event_shape}; "
-            "give both the same .to_event(...)."
-        )
+    check_same_event(name, q, p)
     if asked and _is_discrete(q) and _is_discrete(p):
         return "Monte Carlo on whole counts"
     if has_closed_form(q, p):

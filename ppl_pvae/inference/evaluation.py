@@ -81,8 +81,9 @@ def held_globals(params, guide, nets, x, *, plate: str = "image") -> dict[str, A
     x = jnp.asarray(x[:2], jnp.float32)
 
     def draw(params, x):
-        means = LocalValues(seed(substitute(guide, params), random.key(0)), Exact(), 1.0, plate)
-        sites = trace(means).get_trace(x, nets).items()
+        # Local sites are drawn, which every family can be; the keys of globals are the same whatever locals are given.
+        drawn = LocalValues(seed(substitute(guide, params), random.key(0)), Hard(), 1.0, plate)
+        sites = trace(drawn).get_trace(x, nets).items()
         return {n: s["value"] for n, s in sites if s["type"] == "sample" and not is_local(s, plate)}
 
     # Most programs have none, which an abstract run tells in no time.

@@ -15,7 +15,7 @@ from ppl_pvae.inference.estimators import ArrivalTime, Estimator, Hard, LocalVal
 from ppl_pvae.inference.score import log_prob_of_counts, with_score_gradient
 from ppl_pvae.inference.spread import expected_excess
 
-__all__ = ["FreeEnergy", "Parts", "Traces", "run_program"]
+__all__ = ["FreeEnergy", "Parts", "Traces", "check_plate", "per_image", "run_program"]
 
 ARRIVAL_TIME = ArrivalTime()
 
@@ -35,7 +35,7 @@ class Parts(NamedTuple):
     @property
     def coding_rate(self) -> Float[Array, " image"]:
         """Σ_k KL_k of each image over all local sites, nats."""
-        return sum((_per_image(kl) for kl in self.local_kl.values()), jnp.zeros_like(self.distortion))
+        return sum((per_image(kl) for kl in self.local_kl.values()), jnp.zeros_like(self.distortion))
 
 
 class Traces(NamedTuple):
@@ -180,7 +180,7 @@ class FreeEnergy(ELBO):
 
     def parts_of(self, traces: Traces, param_map, model, *args, **kwargs) -> Parts:
         """The same from a run that was made already."""
-        _check_plate(traces, self.plate)
+        check_plate(traces, self.plate)
         distortion, constant = _distortion(traces.model, self.plate)
         if self.estimator.exact:
             distortion = distortion + expected_excess(traces, param_map, model, args, kwargs, self.plate)
@@ -192,7 +192,7 @@ class FreeEnergy(ELBO):
         }
         local = {name: kl for name, kl in divergences.items() if is_local(traces.guide[name], self.plate)}
         rest = {name: jnp.sum(kl) for name, kl in divergences.items() if name not in local}
-        activity = sum((_per_image(_activity(traces.guide[name])) for name in local), jnp.zeros_like(distortion))
+        activity = sum((per_image(_activity(traces.guide[name])) for name in local), jnp.zeros_like(distortion))
         return Parts(distortion, local, rest, activity, constant)
 
     def _is_drawn(self, site):
@@ -210,7 +210,7 @@ def _distortion(model_trace, plate):
         if not is_local(site, plate):
             raise ValueError(f"site {name!r} is observed outside the plate {plate!r}: observe it inside.")
         scale = 1.0 if site["scale"] is None else site["scale"]
-        log_prob = _per_image(scale * site["fn"].log_prob(site["value"]))
+        log_prob = per_image(scale * site["fn"].log_prob(site["value"]))
         if isinstance(base_of(site["fn"]), SquaredError):
             dropped = scale * (site["value"].size / len(site["value"]) * SquaredError.constant_per_pixel)
             constant, log_prob = constant + dropped, log_prob + dropped
@@ -226,7 +226,8 @@ def _activity(guide_site):
     return jnp.broadcast_to(mean, jnp.shape(guide_site["value"]))
 
 
-def _per_image(values):
+def per_image(values):
+    """Values of an image added up: (image, …) to (image,)."""
     return values.reshape(values.shape[0], -1).sum(-1)
 
 
@@ -240,7 +241,7 @@ def _check_same_latents(traces):
         raise ValueError(f"site {name!r} is in the model and not in the guide: give the guide a site of that name.")
 
 
-def _check_plate(traces, plate):
+def check_plate(traces, plate):
     """The plate over images is whole, the outermost, and holds the same sites in model and guide."""
     for sites in traces:
         size, subsample_size = sites[plate]["args"] if plate in sites else (None, None)

@@ -100,10 +100,9 @@ def conv_encoder(size: Size, key: jax.Array) -> ConvolutionEncoder:
         If height and width of the images are not known, or cannot be halved so often.
     """
     shape, (y, x) = _known(size), _smallest(size)
-    head_key, *keys = random.split(key, 1 + 2 * size.depth)
-    channels = [1, *(size.depth - 1) * [size.width]]
-    mixings = tuple(_mixing(k, 4 * c, size.width) for k, c in zip(keys[::2], channels, strict=True))
-    blocks = tuple(_block(k, size.width) for k in keys[1::2])
+    layers_key, head_key = random.split(key)
+    merged = [(4, size.width), *(size.depth - 1) * [(4 * size.width, size.width)]]
+    mixings, blocks = _layers(layers_key, merged, size)
     return ConvolutionEncoder(mixings, blocks, linear(size._replace(inputs=size.width * y * x), head_key), shape)
 
 
@@ -116,12 +115,11 @@ def conv_decoder(size: Size, key: jax.Array) -> ConvolutionDecoder:
         If height and width of the images are not known, or cannot be halved so often.
     """
     y, x = _smallest(size)
-    entry_key, *keys = random.split(key, 1 + 2 * size.depth)
+    layers_key, entry_key = random.split(key)
     outputs = size.width * y * x
     entry = Linear(linear(size._replace(outputs=outputs), entry_key).weight, jnp.zeros(outputs))
-    blocks = tuple(_block(k, size.width) for k in keys[::2])
-    channels = [*(size.depth - 1) * [size.width], 1]
-    mixings = tuple(_mixing(k, size.width, 4 * c) for k, c in zip(keys[1::2], channels, strict=True))
+    parted = [*(size.depth - 1) * [(size.width, 4 * size.width)], (size.width, 4)]
+    mixings, blocks = _layers(layers_key, parted, size)
     return ConvolutionDecoder(entry, blocks, mixings, (y, x))
 
 
@@ -161,11 +159,12 @@ def _smallest(size: Size) -> tuple[int, int]:
     return y // step, x // step
 
 
-def _mixing(key, inputs, outputs):
-    return Mixing(evenly_spread(key, inputs, outputs).T, jnp.zeros(outputs))
-
-
-def _block(key, channels):
-    first, second = (evenly_spread(each, SIDE**2 * channels, channels).T for each in random.split(key))
-    start = jnp.zeros(channels)
-    return Block(Convolution(first, start), Convolution(RESIDUAL_SCALE * second, start))
+def _layers(key, mixed, size):
+    """Mixings of these (input, output), and as many blocks."""
+    filters = 2 * size.depth * [(SIDE**2 * size.width, size.width)]
+    weights = [weight.T for weight in evenly_spread(key, [*mixed, *filters])]
+    mixings = tuple(Mixing(weight, jnp.zeros(len(weight))) for weight in weights[: size.depth])
+    start = jnp.zeros(size.width)
+    pairs = zip(weights[size.depth :: 2], weights[size.depth + 1 :: 2], strict=True)
+    blocks = (Block(Convolution(one, start), Convolution(RESIDUAL_SCALE * two, start)) for one, two in pairs)
+    return mixings, tuple(blocks)

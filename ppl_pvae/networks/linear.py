@@ -1,10 +1,12 @@
 """One matrix, and what other networks are made of."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import random
 from jaxtyping import Array, Float, Num
 
@@ -43,6 +45,12 @@ def linear(size: Size, key: jax.Array) -> Linear:
     return Linear(size.weight_scale * random.normal(key, (size.inputs, size.outputs)))
 
 
-def evenly_spread(key: jax.Array, inputs: int, outputs: int) -> Float[Array, "input output"]:
-    """Weights that keep the size of what a rectifier lets pass, N(0, 2/inputs) (He et al. 2015, arXiv:1502.01852)."""
-    return jnp.sqrt(2.0 / inputs) * random.normal(key, (inputs, outputs))
+def evenly_spread(key: jax.Array, shapes: Sequence[tuple[int, int]]) -> list[Float[Array, "input output"]]:
+    """For each (input, output) weights that keep the size of what a rectifier lets pass, N(0, 2/input).
+
+    One draw for all: the code of a generator is long, and each one compiled takes a good part of a second.
+    Source: He et al. 2015 (arXiv:1502.01852).
+    """
+    sizes = [inputs * outputs for inputs, outputs in shapes]
+    pieces = jnp.split(random.normal(key, (sum(sizes),)), np.cumsum(sizes)[:-1])
+    return [jnp.sqrt(2.0 / shape[0]) * piece.reshape(shape) for shape, piece in zip(shapes, pieces, strict=True)]

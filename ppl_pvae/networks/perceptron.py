@@ -27,22 +27,22 @@ class Perceptron(eqx.Module):
 
 def mlp_encoder(size: Size, key: jax.Array) -> Perceptron:
     """`depth` hidden layers of `width`; the head starts at weight_scale, so that gains start near 1."""
-    first, *keys, last = random.split(key, size.depth + 1)
-    head = linear(size._replace(inputs=size.width), last)
-    return Perceptron(_layer(first, size.inputs, size.width), _hidden(size, keys), head)
+    hidden_key, head_key = random.split(key)
+    entry, *hidden = _layers(hidden_key, [(size.inputs, size.width), *_between(size)])
+    return Perceptron(entry, tuple(hidden), linear(size._replace(inputs=size.width), head_key))
 
 
 def mlp_decoder(size: Size, key: jax.Array) -> Perceptron:
     """`depth` hidden layers of `width`; the entry starts at weight_scale, as a linear decoder does."""
-    first, *keys, last = random.split(key, size.depth + 1)
-    entry = Linear(linear(size._replace(outputs=size.width), first).weight, jnp.zeros(size.width))
-    head = Linear(evenly_spread(last, size.width, size.outputs))
-    return Perceptron(entry, _hidden(size, keys), head)
+    hidden_key, entry_key = random.split(key)
+    entry = Linear(linear(size._replace(outputs=size.width), entry_key).weight, jnp.zeros(size.width))
+    *hidden, head = _layers(hidden_key, [*_between(size), (size.width, size.outputs)])
+    return Perceptron(entry, tuple(hidden), Linear(head.weight))
 
 
-def _hidden(size, keys):
-    return tuple(_layer(key, size.width, size.width) for key in keys)
+def _between(size):
+    return (size.depth - 1) * [(size.width, size.width)]
 
 
-def _layer(key, inputs, outputs):
-    return Linear(evenly_spread(key, inputs, outputs), jnp.zeros(outputs))
+def _layers(key, shapes):
+    return [Linear(weight, jnp.zeros(weight.shape[1])) for weight in evenly_spread(key, shapes)]

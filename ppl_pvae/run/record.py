@@ -8,12 +8,14 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
+from jax import random
 
 from ppl_pvae.config import Settings
 from ppl_pvae.errors import UserError
 from ppl_pvae.inference.evaluation import encode
+from ppl_pvae.inference.evidence import importance_weighted
 from ppl_pvae.models import Program
-from ppl_pvae.networks import Nets
+from ppl_pvae.networks import LIKELIHOODS, Nets
 
 __all__ = ["Run"]
 
@@ -21,11 +23,14 @@ _TABLE = (
     ("free_energy", "free energy", "nats per image"),
     ("silent_free_energy", "  of silence", "nats per image"),
     ("train_free_energy", "  on training images", "nats per image"),
+    ("objective", "  as training relaxed it", "nats per image"),
     ("distortion", "distortion", "nats per image"),
     ("coding_rate", "coding rate", "nats per image"),
     ("spikes_per_image", "activity", "per image"),
     ("firing_rate", "", "per unit"),
     ("nats_per_spike", "nats per spike", ""),
+    ("information", "information", "nats per image, summed over units"),
+    ("bits_per_spike", "bits per spike", "of information"),
     ("zeros", "zeros", "share"),
     ("r2", "R²", "pooled"),
     ("active_units", "active units", "share"),
@@ -78,14 +83,57 @@ class Run:
         UserError
             If the images have another number of pixels than those of the training.
         """
+        x = self._images(x)
+        rates = encode(self.params, self.program.guide, self.nets, x)
+        return xr.DataArray(rates, dims=("image", "unit"), name="rate")
+
+    def log_evidence(self, x, draws: int = 100, seed: int = 0) -> xr.DataArray:
+        """A lower bound on log p(x) of each of some images (image, pixel), nats, dims (image).
+
+        The logarithm of the mean of p(x, z)/q(z|x) over exact draws of the code: on average above the negative of the
+        negative ELBO, the higher the more draws, and log p(x) in the limit. Constants of the likelihood are included,
+        β and every relaxation are not, so that programs can be compared by it, image by image, on images that none was
+        trained on. Latents of the whole data set are held at one posterior draw. Under the Bernoulli likelihood log p
+        is that of binary pixels, and for others a cross entropy.
+
+        Parameters
+        ----------
+        draws
+            S, codes drawn for each image, >= 1. How many are enough is seen by taking ten times as many.
+        seed
+            Of the draws.
+
+        Raises
+        ------
+        UserError
+            If the images have another number of pixels than those of the training or no probability under the
+            likelihood, or the program has a site whose draws cannot be weighed.
+
+        Notes
+        -----
+        Source: Burda, Grosse & Salakhutdinov 2016 (arXiv:1509.00519), equation 8.
+        """
+        if draws < 1:
+            raise UserError(f"draws must be >= 1, got {draws}.")
+        x = self._images(x)
+        if problem := LIKELIHOODS[self.nets.likelihood].unfit(x):
+            raise UserError(f"likelihood = {self.nets.likelihood} gives these images no probability: {problem}.")
+        try:
+            evidence = importance_weighted(random.key(seed), self.params, *self.program, self.nets, x, draws=int(draws))
+        except ValueError as problem:
+            raise UserError(f"program {self.settings.program!r}: {problem}") from None
+        attrs = {"long_name": "importance-weighted bound on log p(x)", "units": "nat", "draws": int(draws)}
+        return xr.DataArray(evidence.bound, dims=("image",), name="log_evidence", attrs=attrs)
+
+    def _images(self, x):
+        """Images as (image, pixel)."""
         x = np.asarray(x, dtype=np.float32)
         x = x.reshape(len(x), -1) if x.ndim == 3 else x
         if x.ndim != 2 or x.shape[1] != self.nets.pixels or not len(x):
             raise UserError(
                 f"expected images of shape (image, {self.nets.pixels}), got {x.shape}; preprocess them alike."
             )
-        rates = encode(self.params, self.program.guide, self.nets, x)
-        return xr.DataArray(rates, dims=("image", "unit"), name="rate")
+        return x
 
     def table(self) -> str:
         """The summary in words and numbers, a line each."""

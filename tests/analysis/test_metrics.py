@@ -73,6 +73,23 @@ def test_r2_agrees_with_scikit_learn_image_by_image():
     assert_allclose(metrics.r2(x, error), pooled, rtol=1e-12)
 
 
+def test_r2_of_each_image_by_hand():
+    x = np.array([[1.0, -1.0], [3.0, -3.0], [5.0, 5.0]])
+    assert_allclose(metrics.r2_of_each_image(x, np.array([2.0, 2.0, 1.0])), [0, 1 - 2 / 18, np.nan])
+
+
+def test_fano_factor_by_hand_and_of_a_mixture():
+    z = np.array([[2, 0, 0], [2, 0, 0], [2, 4, 0], [2, 0, 0]])
+    assert_allclose(metrics.fano_factor(z), [0, 3, np.nan])
+    # Over images with rates 1 and 3 it is 1 + Var λ / E λ = 1.5.
+    drawn = np.random.default_rng(0).poisson(np.tile([[1.0], [3.0]], (50_000, 1)))
+    assert_allclose(metrics.fano_factor(drawn), 1.5, rtol=0.02)  # five standard errors
+
+
+def test_rate_distortion_distance_by_hand():
+    assert_allclose(metrics.rate_distortion_distance(r2=0.7, zeros=0.6), 0.5)
+
+
 def test_flat_images_leave_the_mean_and_alone_define_nothing():
     x = np.array([[1.0, -1.0], [5.0, 5.0]])
     assert_allclose(metrics.r2_per_image(x, np.array([1.0, 9.0])), 0.5)

@@ -46,6 +46,7 @@ def test_every_code_can_be_drawn(make_posterior, case):
     figures = [plots.raster(p), plots.rates(p), plots.nats(p), plots.preprocessing(p, {})]
     figures += [plots.dictionary(p)] if p.dictionary is not None else []
     figures += [plots.prior(p)] if p.prior_mean is not None else []
+    figures += [plots.delivered(p)] if p.unit_bill is not None else []
     for fig in figures:
         picture = io.BytesIO()
         fig.savefig(picture, format="png", dpi=40)
@@ -54,12 +55,16 @@ def test_every_code_can_be_drawn(make_posterior, case):
 
 @pytest.mark.parametrize(
     ("options", "missing"),
-    [({}, set()), ({"kind": "rectified"}, {"prior"}), ({"kind": "gaussian", "linear": False}, {"prior", "dictionary"})],
+    [
+        ({}, set()),
+        ({"kind": "rectified"}, {"prior", "delivered"}),
+        ({"kind": "gaussian", "linear": False}, {"prior", "delivered", "dictionary"}),
+    ],
 )
 def test_a_run_gets_the_figures_that_make_sense_for_it(make_posterior, history, tmp_path, options, missing):
     p = make_posterior(images=40, units=12, **options)
     files = write_figures(tmp_path, p, history, row(p))
-    names = {"dictionary", "bill", "raster", "training", "rates", "prior", "nats", "preprocessing"}
+    names = {"dictionary", "bill", "raster", "training", "rates", "prior", "nats", "delivered", "preprocessing"}
     assert files.keys() == names - missing
     assert {f.name for f in tmp_path.iterdir()} == {f"{name}.png" for name in files}
     for file in files.values():
@@ -155,6 +160,16 @@ def test_drawing_leaves_the_settings_of_matplotlib_alone(make_posterior):
     before = dict(matplotlib.rcParams)
     plots.rates(make_posterior(images=10, units=4))
     assert dict(matplotlib.rcParams) == before
+
+
+def test_units_lie_below_the_line_of_no_loss(make_posterior):
+    p = make_posterior(images=60, units=30, rate=2.0)
+    fig = plots.delivered(p)
+    points = np.concatenate([np.asarray(c.get_offsets()) for c in fig.axes[0].collections[1:]])
+    assert_allclose(np.sort(points[:, 0]), np.sort(p.unit_bill.paid), rtol=1e-6)
+    assert (points[:, 1] < points[:, 0]).all()
+    share = 100 * p.unit_bill.delivered.sum() / p.unit_bill.paid.sum()
+    assert f"{share:.0f}%" in texts(fig)
 
 
 def test_tiles_by_hand():

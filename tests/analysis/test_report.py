@@ -65,7 +65,7 @@ def write(make_posterior, figure_files, tmp_path):
 
 def test_the_page_needs_nothing_from_outside(write):
     html, outline = write()
-    assert len(outline.links) == 8
+    assert len(outline.links) == 9
     assert all(link.startswith("data:image/png;base64,") for link in outline.links)
     assert "url(" not in html
     assert "@import" not in html

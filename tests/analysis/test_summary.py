@@ -25,6 +25,9 @@ KEYS = {
     "r2_per_image",
     "active_units",
     "nats_per_spike",
+    "information",
+    "mismatch",
+    "bits_per_spike",
     "rate_mismatch",
     "squared_error",
     "objective",
@@ -51,6 +54,24 @@ def test_counts_alone_have_a_price_per_spike_and_a_prior_rate(make_posterior):
     other = summarise(make_posterior("rectified"), 1.0)
     assert other["nats_per_spike"] is None
     assert other["rate_mismatch"] is None
+
+
+def test_what_is_paid_is_delivered_or_mismatched(make_posterior):
+    p = make_posterior(rate=2.0)
+    row = summarise(p, 1.0)
+    # The coding rate is the program's own sum in float32, the other two are sums over counts.
+    assert_allclose(row["information"] + row["mismatch"], row["coding_rate"], rtol=1e-6)
+    assert 0 < row["information"] < row["coding_rate"]
+    assert_allclose(row["bits_per_spike"], row["information"] / np.log(2) / row["spikes_per_image"], rtol=1e-12)
+
+
+def test_only_books_of_poisson_counts_are_audited(make_posterior):
+    p = make_posterior()
+    other = dataclasses.replace(p, kl=p.kl * 1.1)  # counts of another family, which pay something else
+    broken = dataclasses.replace(p, mean=np.full_like(p.mean, np.inf))
+    for q in (make_posterior("rectified"), make_posterior("gaussian"), other, broken):
+        assert q.unit_bill is None
+        assert [summarise(q, 1.0)[key] for key in ("information", "mismatch", "bits_per_spike")] == [None] * 3
 
 
 def test_activity_of_a_signed_code_is_its_magnitude(make_posterior):

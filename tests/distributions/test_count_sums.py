@@ -10,8 +10,8 @@ import pytest
 import scipy.stats
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ppl_pvae.distributions import Poisson, count_kl, has_count_sum, poisson_kl
-from ppl_pvae.distributions.poisson_sums import window_of
+from ppl_pvae.distributions import Poisson, count_kl, has_count_sum
+from ppl_pvae.distributions.poisson_list import window_of
 from tests.distributions.families import SMOOTH, Own, log_pmf
 
 RATES = np.logspace(-4, np.log10(200), 12)

@@ -204,6 +204,21 @@ def test_a_hierarchy_of_local_sites_is_told(where, weights, x):
     assert told == f"site 'second' in the {where} depends on another code"
 
 
+def test_a_hierarchy_through_a_family_that_declares_nothing_is_told(weights, x):
+    def model(x, nets):
+        with numpyro.plate("image", len(x)):
+            first = numpyro.sample("first", one_poisson(x))
+            second = numpyro.sample("second", Own(0.1 * first - 1).to_event(1))
+            numpyro.sample("x", dist.Normal((first + second) @ weights, 1.0).to_event(1), obs=x)
+
+    def guide(x, nets):
+        with numpyro.plate("image", len(x)):
+            numpyro.sample("first", some_poisson(x))
+            numpyro.sample("second", some_poisson(x))
+
+    assert probe(model, guide, x) == "site 'second' in the model depends on another code"
+
+
 def test_a_global_latent_is_allowed(weights, x):
     def model(x, nets):
         gain = numpyro.sample("gain", dist.LogNormal(0.0, 1.0))

@@ -66,11 +66,10 @@ def test_biases_are_there_as_asked_and_where_the_likelihood_needs_them():
     assert_allclose(out, np.ones((4, 3)) @ np.asarray(decoder.weight) + np.arange(5), rtol=1e-6)
 
 
-@pytest.mark.parametrize("encoder", ENCODERS)
-@pytest.mark.parametrize("decoder", DECODERS)
-def test_every_pair_of_networks_takes_images_to_codes_and_back(encoder, decoder):
+@pytest.mark.parametrize(("encoder", "decoder"), [("linear", "conv"), ("conv", "mlp"), ("mlp", "linear")])
+def test_networks_take_images_to_codes_and_back(encoder, decoder):
     """Finite, of the right shapes, and a gradient reaches every weight and bias but those a bias of zero hides."""
-    nets = Nets(units=3, pixels=16, encoder=encoder, decoder=decoder, shape=(4, 4), width=6, depth=2)
+    nets = Nets(units=3, pixels=16, encoder=encoder, decoder=decoder, shape=(4, 4), width=6, depth=1)
 
     def run(x):
         return nets.decode(nets.encode(x))
@@ -96,8 +95,8 @@ def test_outputs_of_an_encoder_and_inputs_of_a_decoder_can_be_scaled(kind):
 
     @jax.jit
     def both_ways(x, z):
-        encoder = ENCODERS[kind](Size(16, 3, (4, 4), 0.1, 6, 2), random.key(0))
-        decoder = DECODERS[kind](Size(3, 16, (4, 4), 0.1, 6, 2), random.key(1))
+        encoder = ENCODERS[kind](Size(16, 3, (4, 4), 0.1, 6, 1), random.key(0))
+        decoder = DECODERS[kind](Size(3, 16, (4, 4), 0.1, 6, 1), random.key(1))
         codes, images = scaled_outputs(encoder, factor)(x), scaled_inputs(decoder, factor)(z)
         return (codes, encoder(x) * factor), (images, decoder(z * factor))
 

@@ -1,6 +1,7 @@
 """Figures of one run, each a function that returns a matplotlib Figure; importing this imports matplotlib."""
 
 from ppl_pvae.analysis.plots.bill import bill
+from ppl_pvae.analysis.plots.delivered import delivered
 from ppl_pvae.analysis.plots.dictionary import dictionary
 from ppl_pvae.analysis.plots.files import draw_figures, write_figures
 from ppl_pvae.analysis.plots.nats import nats
@@ -12,6 +13,7 @@ from ppl_pvae.analysis.plots.training import training
 
 __all__ = [
     "bill",
+    "delivered",
     "dictionary",
     "draw_figures",
     "nats",

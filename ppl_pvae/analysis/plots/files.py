@@ -12,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from ppl_pvae.analysis.plots.bill import bill
+from ppl_pvae.analysis.plots.delivered import delivered
 from ppl_pvae.analysis.plots.dictionary import dictionary
 from ppl_pvae.analysis.plots.nats import nats
 from ppl_pvae.analysis.plots.preprocessing import preprocessing
@@ -50,7 +51,7 @@ def draw_figures(
     -------
     dict
         `dictionary` (linear decoders), `bill`, `raster`, `training`, `rates`, `prior` (priors with rates), `nats`,
-        `preprocessing`.
+        `delivered` (Poisson codes), `preprocessing`.
     """
     figures = {
         "dictionary": None if posterior.dictionary is None else dictionary(posterior),
@@ -60,6 +61,7 @@ def draw_figures(
         "rates": rates(posterior),
         "prior": None if posterior.prior_mean is None else prior(posterior),
         "nats": nats(posterior),
+        "delivered": None if posterior.unit_bill is None else delivered(posterior),
         "preprocessing": preprocessing(posterior, pictures or {}),
     }
     drawn = {name: fig for name, fig in figures.items() if fig is not None}
