@@ -1,6 +1,6 @@
 """One variable with as many values as there are units: what is a code worth in which one unit fires, once?
 
-Of log 64 = 4.2 nats an image uses 3.5, which buy R² = .30 on planted images; 64 Poisson counts buy .70 for 64.
+Of log 64 = 4.2 nats an image uses 3.5, which buy R² = .30 on planted images; 64 Poisson units buy .70 for 64 nats.
 `python -m ppl_pvae.fit --program models/categorical.py --data synthetic --units 64 --steps 2000`
 """
 

@@ -1,6 +1,7 @@
-"""Excitation and inhibition: half of the units may only add to a pixel, half only take away. What does Dale's law cost?
+"""Excitation and inhibition, half of the units each, weights of one sign: what does Dale's law cost?
 
-TODO
+Dear on planted images: 318.0 nats with 128 units, where 64 units of weights of both signs are at 261.5.
+`python -m ppl_pvae.fit --program models/two_populations.py --data synthetic --units 128 --steps 2000`
 """
 
 import jax.numpy as jnp

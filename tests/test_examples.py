@@ -17,7 +17,7 @@ from ppl_pvae.fit import main
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "models").glob("*.py"))
-SMALL = ["--units", "8", "--batch-size", "200", "--steps", "60", "--evaluate-every", "10", "--anneal", "0"]
+SMALL = ["--units", "8", "--batch-size", "200", "--steps", "60", "--evaluate-every", "20", "--anneal", "0"]
 # Lines of code, imports among them, blank lines, comments and docstrings not.
 LONGEST = {"tied": 8, "hyper_prior": 20, "zero_inflated": 12, "negative_binomial": 20}
 LONGEST_OF_ALL = 30
