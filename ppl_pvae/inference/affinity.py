@@ -22,6 +22,7 @@ from ppl_pvae.inference.divergence import asked_of, divergence_method
 from ppl_pvae.inference.estimators import is_local
 from ppl_pvae.inference.free_energy import run_program
 from ppl_pvae.inference.spread import NotGaussianError, one_image
+from ppl_pvae.inference.supports import is_nonnegative
 
 __all__ = ["why_not_exact"]
 
@@ -30,7 +31,6 @@ TINY = 1e-30
 SMALL, LARGE = (0.1, 1.0), (10.0, 300.0)  # magnitudes of codes: between them a decoder could saturate
 SPARSE = 16  # codes at which slopes are compared
 MOVED = 0.1  # standard deviation of what is added to unconstrained parameters
-SIGNLESS = (constraints.nonnegative, constraints.positive, constraints.nonnegative_integer)
 
 
 class _Measured(NamedTuple):
@@ -59,7 +59,7 @@ class _AnyCode:
         low, high = (math.log(edge) for edge in self.range)
         size = np.exp(np.random.default_rng(int(self.range[1])).uniform(low, high, shape))
         # Signs alternate, and are opposite in two codes: every unit is seen on both sides of zero.
-        signs = 1 if base_of(q).support in SIGNLESS else (-1) ** np.arange(size.size).reshape(shape) * self.side
+        signs = 1 if is_nonnegative(q) else (-1) ** np.arange(size.size).reshape(shape) * self.side
         return jnp.asarray(size * signs, jnp.float32)
 
 
@@ -168,7 +168,7 @@ def _sparse_codes(q, shape):
     """Many codes of one image, half their units all but silent: where a rectifier stands depends on who fires."""
     rng = np.random.default_rng(0)
     size = np.exp(rng.uniform(math.log(SMALL[0]), math.log(LARGE[1]), (SPARSE, *shape)))
-    signs = 1 if base_of(q).support in SIGNLESS else rng.choice([-1, 1], size.shape)
+    signs = 1 if is_nonnegative(q) else rng.choice([-1, 1], size.shape)
     return jnp.asarray(size * signs * rng.choice([1e-4, 1], size.shape), jnp.float32)
 
 

@@ -10,7 +10,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import random
-from numpyro.distributions import constraints
 from numpyro.handlers import seed, substitute, trace
 
 from ppl_pvae.distributions import base_of, mean_of
@@ -18,11 +17,11 @@ from ppl_pvae.inference.divergence import asked_of
 from ppl_pvae.inference.estimators import RELAXED, Exact, Hard, LocalValues, is_local
 from ppl_pvae.inference.free_energy import FreeEnergy, run_program
 from ppl_pvae.inference.spread import codes_like, jacobian, one_image
+from ppl_pvae.inference.supports import is_count, is_nonnegative
 
 __all__ = ["Code", "Readout", "code_of", "draw_codes", "encode", "held_globals", "linear_dictionary", "read_out"]
 
 BATCH = 1000
-SIGNLESS = (constraints.nonnegative, constraints.positive, constraints.nonnegative_integer)
 
 
 class Readout(NamedTuple):
@@ -184,14 +183,13 @@ def code_of(params, model, guide, nets, x, *, plate: str = "image") -> Code:
         )
         sites = _local(traces, plate)
         bases = {n: base_of(traces.guide[n]["fn"]) for n in sites}
-        supports = [base.support for base in bases.values()]
         relaxed = tuple(n for n, base in bases.items() if isinstance(base, RELAXED))
         seen.append(
             Code(
                 sites=tuple(sites),
                 units=tuple(_units(traces.guide[n]["value"]).shape[1] for n in sites),
-                is_count=all(support is constraints.nonnegative_integer for support in supports),
-                is_nonnegative=all(support in SIGNLESS for support in supports),
+                is_count=all(map(is_count, bases.values())),
+                is_nonnegative=all(map(is_nonnegative, bases.values())),
                 relaxed=relaxed,
                 stuck=tuple(n for n, base in bases.items() if n not in relaxed and not base.has_rsample),
                 whole=tuple(n for n in sites if asked_of(traces.guide[n]) and bases[n].support.is_discrete),

@@ -186,7 +186,7 @@ class FreeEnergy(ELBO):
             distortion = distortion + expected_excess(traces, param_map, model, args, kwargs, self.plate)
         whole = isinstance(self.estimator, ScoreFunction | Hard)
         divergences = {
-            name: site_divergence(name, site, traces.model[name], sampled=not self.estimator.exact, whole=whole)
+            name: site_divergence(name, site, traces.model[name], sampled=self._is_drawn(site), whole=whole)
             for name, site in traces.guide.items()
             if site["type"] == "sample" and not site["is_observed"]
         }
@@ -194,6 +194,10 @@ class FreeEnergy(ELBO):
         rest = {name: jnp.sum(kl) for name, kl in divergences.items() if name not in local}
         activity = sum((per_image(_activity(traces.guide[name])) for name in local), jnp.zeros_like(distortion))
         return Parts(distortion, local, rest, activity, constant)
+
+    def _is_drawn(self, site):
+        """Whether a site's value is a posterior draw: local ones are at their means under the exact expectation."""
+        return not (self.estimator.exact and is_local(site, self.plate))
 
 
 def _distortion(model_trace, plate):
