@@ -1,8 +1,10 @@
 # `make fit` and `make test` start from a bare clone: they find a Python, make .venv and install into it.
 # PYTHON=... takes another Python (3.11 or newer), ARGS=... hands flags on: make fit ARGS="--beta 0.4 --units 64"
+# WORKERS=... runs the tests in so many processes (some GB each).
 
 VENV ?= .venv
 BIN := $(VENV)/bin
+WORKERS ?= 2
 PYTHON ?= $(shell tools/find_python.sh 3.11)
 SOURCES := ppl_pvae tests benchmarks models
 
@@ -32,7 +34,7 @@ types: $(VENV)/.installed-test
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 tests: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -q --durations=10 $(ARGS)
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal --durations=10 $(ARGS)
 
 slow: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -q -m slow --durations=0 $(ARGS)

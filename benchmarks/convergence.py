@@ -58,18 +58,22 @@ def cells() -> Iterator[dict[str, Any]]:
         size = {"part": "grid", "units": units, "check": True}
         yield from ({**size, "beta": beta} for beta in (4.0, 1.0, 0.4, 0.01))
     yield from programs(64, (4.0, 1.0, 0.4, 0.1), 2500)
-    yield from programs(512, (4.0, 1.0), 2500)
+    yield from programs(512, (4.0, 1.0), 2500, learned=4000)
     yield from ({"part": "grid-2048", "units": 2048, "beta": beta, "steps": 1000} for beta in (4.0, 1.0, 0.4, 0.01))
 
 
-def programs(units, betas, steps):
-    """The four rectified Gaussians with encoder bias, and the published control; the Poisson VAE is in "grid"."""
+def programs(units, betas, steps, learned=None):
+    """The four rectified Gaussians with encoder bias, and the published control; the Poisson VAE is in "grid".
+
+    `learned` are the steps of those that learn their prior, which settle later.
+    """
     for beta in betas:
         size = {"part": f"programs-{units}", "units": units, "beta": beta, "check": True}
         if beta == 0.1:  # which "grid" has not
             yield size
         for variant in (*FOUR, CONTROL):
-            yield {**size, "steps": steps, "program": "rectified-gaussian", **variant}
+            longer = learned if learned and variant["prior"] == "learned" else steps
+            yield {**size, "steps": longer, "program": "rectified-gaussian", **variant}
 
 
 def label(cell: dict[str, Any]) -> str:
