@@ -8,7 +8,8 @@ rounding of a log-probability costs: so no mode further out is missed. Where the
 mattered, and is taken if nothing was found.
 
 The sum is over at most `MOST` counts; elements that are not done by then are NaN. A geometric posterior of mean 200
-takes some 4,000 counts; power laws, whose sums hardly converge, run to the limit.
+takes some 4,000 counts, 40 ms for 1,000 elements with their gradient on one core; a power law like n^{−1.5} runs to the
+limit, after 10 s. All elements go on until the last one is done.
 """
 
 from collections.abc import Callable
