@@ -72,6 +72,7 @@ def test_all_examples_are_listed():
         assert [file.name for file in FILES if f"`{file.name}`" not in text] == []
 
 
+@pytest.mark.slow
 def test_the_planted_loadings_come_back():
     """24 units, some of them spare: each of 16 planted loadings is matched by a unit, correlation at least .9."""
     file = ROOT / "models/spike_counts.py"
