@@ -23,7 +23,8 @@ from tests.oracles.relaxation import listed, relaxed, straight_through
 
 BETA = 0.7
 X = np.random.default_rng(1).normal(size=(IMAGES, PIXELS))
-BOTH = pytest.mark.parametrize("dispersed", [False, True], ids=["Poisson", "negative binomial"])
+SLOW = pytest.param(True, marks=pytest.mark.slow)
+BOTH = pytest.mark.parametrize("dispersed", [False, SLOW], ids=["Poisson", "negative binomial"])
 
 
 def expected(objective, dispersed, *args):
