@@ -19,11 +19,7 @@ def mean_of(distribution: dist.Distribution) -> Float[Array, "..."]:
     NotImplementedError
         If the family has no mean and is none of single counts.
     """
-    try:
-        return distribution.mean
-    except NotImplementedError:
-        _check_counts(distribution)
-    return jnp.broadcast_to(_central(base_of(distribution), 0.0, 1), _shape(distribution))
+    return _own_or_summed(distribution, "mean", lambda base: _central(base, 0.0, 1))
 
 
 def variance_of(distribution: dist.Distribution) -> Float[Array, "..."]:
@@ -34,22 +30,17 @@ def variance_of(distribution: dist.Distribution) -> Float[Array, "..."]:
     NotImplementedError
         If the family has no variance and is none of single counts.
     """
+    return _own_or_summed(distribution, "variance", lambda base: _central(base, mean_of(base), 2))
+
+
+def _own_or_summed(distribution, name, summed):
     try:
-        return distribution.variance
+        return getattr(distribution, name)
     except NotImplementedError:
-        _check_counts(distribution)
-    base = base_of(distribution)
-    return jnp.broadcast_to(_central(base, mean_of(base), 2), _shape(distribution))
-
-
-def _check_counts(distribution):
-    base = base_of(distribution)
-    if isinstance(base, dist.MaskedDistribution) or not is_of_counts(base):
-        raise NotImplementedError(f"{type(base).__name__} has no mean and variance of its own")
-
-
-def _shape(distribution):
-    return distribution.batch_shape + distribution.event_shape
+        base = base_of(distribution)
+        if isinstance(base, dist.MaskedDistribution) or not is_of_counts(base):
+            raise NotImplementedError(f"{type(base).__name__} has no mean and variance of its own") from None
+    return jnp.broadcast_to(summed(base), distribution.batch_shape + distribution.event_shape)
 
 
 def _central(base, centre, power):

@@ -59,10 +59,10 @@ def train(program, x=None, *, out=None, resume=False, check_convergence=False, p
     if "data" in settings:
         raise UserError("data is given already, as x; leave it out.")
     program = os.fspath(program) if isinstance(program, os.PathLike) else program
-    own, label, text = None, program, None
+    own, label, file = None, program, None
     if isinstance(program, str) and is_program_file(program):
         file = read_program_file(program)
-        own, text, x = program_in(file), file.text, file.data if x is None else x
+        own, x = program_in(file), file.data if x is None else x
     elif not isinstance(program, str):
         own, label = as_program(program), OWN_PROGRAM
     x = os.fspath(x) if isinstance(x, os.PathLike) else x
@@ -72,7 +72,7 @@ def train(program, x=None, *, out=None, resume=False, check_convergence=False, p
     if folder is not None:
         check_directory(folder, resume=resume)
     data = _load(chosen) if x is None or isinstance(x, str) else from_array(x, seed=chosen.data_seed)
-    plan = make_plan(chosen, data, own, text)
+    plan = make_plan(chosen, data, own, file)
     if folder is not None:
         check_same(plan.settings, folder, own_program=own is not None)
         check_same_data(plan, folder)
@@ -111,7 +111,7 @@ def _plan(settings: Settings, folder: Path | None) -> Plan:
     if not is_program_file(settings.program):
         return make_plan(settings, _load(settings))
     file = program_file_of(settings, folder)
-    return make_plan(settings, _load(settings), program_in(file), file.text)
+    return make_plan(settings, _load(settings), program_in(file), file)
 
 
 def _finished(folder: Path, program: Program | None, *, resume, check_convergence) -> Run | None:

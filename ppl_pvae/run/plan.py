@@ -11,7 +11,7 @@ import optax
 from jax import random
 from numpyro.infer import SVI
 
-from ppl_pvae.config import Settings, with_training_defaults
+from ppl_pvae.config import ProgramFile, Settings, with_training_defaults
 from ppl_pvae.data import SPLITS, Dataset
 from ppl_pvae.errors import UserError
 from ppl_pvae.inference import (
@@ -139,15 +139,17 @@ def parameter_template(program: Program, nets: Nets) -> dict[str, Any]:
     return jax.eval_shape(lambda x: initial_params(random.key(0), program, nets, x), x)
 
 
-def make_plan(settings: Settings, dataset: Dataset, program: Program | None = None, text: str | None = None) -> Plan:
+def make_plan(
+    settings: Settings, dataset: Dataset, program: Program | None = None, file: ProgramFile | None = None
+) -> Plan:
     """Put a fit together from validated settings and data.
 
     Parameters
     ----------
     program
         In place of a built-in one that the settings name.
-    text
-        Of the file that it came from, if it came from one.
+    file
+        Where that came from, if it came from a file.
 
     Raises
     ------
@@ -162,15 +164,16 @@ def make_plan(settings: Settings, dataset: Dataset, program: Program | None = No
     if not own:
         _check_likelihood(settings, dataset)
     try:
-        with telling_where(settings.program):
-            return _traced(settings, dataset, program, nets, text, own=own)
+        with telling_where(file.path if file else settings.program):
+            plan = _traced(settings, dataset, program, nets, own=own)
     except UserError:
         raise
     except ValueError as problem:
         raise UserError(f"program {settings.program!r}: {problem}") from None
+    return replace(plan, text=file.text) if file else plan
 
 
-def _traced(settings: Settings, dataset: Dataset, program: Program, nets: Nets, text, *, own: bool) -> Plan:
+def _traced(settings: Settings, dataset: Dataset, program: Program, nets: Nets, *, own: bool) -> Plan:
     """What running the program on two images tells."""
     key, x = random.key(settings.seed), np.asarray(dataset.train[:2])
     params = initial_params(key, program, nets, x)
@@ -192,7 +195,7 @@ def _traced(settings: Settings, dataset: Dataset, program: Program, nets: Nets, 
     _check_temperature(settings, estimator)
     # Whatever the free energy refuses is refused before anything is trained or written.
     _step(key, params, program, x, nets, estimator)
-    return Plan(settings, program, nets, dataset, estimator, not_exact, code, text)
+    return Plan(settings, program, nets, dataset, estimator, not_exact, code)
 
 
 def _step(key, params, program: Program, x, nets: Nets, estimator: Estimator) -> None:
