@@ -150,14 +150,8 @@ def main() -> None:
     if chosen.markdown:
         print(markdown(table.lines()))
         return
-    for cell in cells():
-        if label(cell) in table.done() or (chosen.parts and cell["part"] not in chosen.parts):
-            continue
-        print(label(cell), flush=True)
-        if not chosen.dry_run:
-            row = run(cell)
-            table.add(label(cell), [row])
-            print("  ", {name: row[name] for name in COLUMNS if name not in SETTINGS}, flush=True)
+    wanted = (cell for cell in cells() if not chosen.parts or cell["part"] in chosen.parts)
+    table.fill(wanted, label, run, chosen.dry_run)
 
 
 if __name__ == "__main__":

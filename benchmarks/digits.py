@@ -131,16 +131,8 @@ def main() -> None:
     if chosen.markdown:
         print(as_markdown(table.lines()))
         return
-    data = None
-    for cell in cells(chosen.networks):
-        if label(cell) in table.done():
-            continue
-        print(label(cell), flush=True)
-        if not chosen.dry_run:
-            data = load("mnist") if data is None else data
-            row = run(cell, data)
-            table.add(label(cell), [row])
-            print("  ", {name: row[name] for name in ("free_energy", "knn_200", "knn_1000", "seconds")}, flush=True)
+    data = None if chosen.dry_run else load("mnist")
+    table.fill(cells(chosen.networks), label, lambda cell: run(cell, data), chosen.dry_run)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """A table that can be stopped and continued: a CSV file whose finished cells are kept."""
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,17 @@ class Table:
             if new:
                 writer.writeheader()
             writer.writerows({"cell": label, **{name: _shown(value) for name, value in row.items()}} for row in rows)
+
+    def fill(self, cells: Iterable[Any], label: Callable[[Any], str], run: Callable, dry_run: bool) -> None:
+        """Add the one line, `run(cell)`, of every cell that is not there yet; in a dry run only say which."""
+        for cell in cells:
+            if label(cell) in self.done():
+                continue
+            print(label(cell), flush=True)
+            if not dry_run:
+                row = run(cell)
+                self.add(label(cell), [row])
+                print("  ", row, flush=True)
 
 
 def markdown(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

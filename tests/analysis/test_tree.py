@@ -63,7 +63,8 @@ def test_arviz_plots_rates_over_images(make_posterior):
     plots = pytest.importorskip("arviz_plots")
     tree = datatree(make_posterior(units=3))
     for plot in (plots.plot_forest, plots.plot_dist):
-        plot(tree, var_names=["rate"], sample_dims=["image"], coords={"unit": [0, 2]}, backend="none")
+        drawn = plot(tree, var_names=["rate"], sample_dims=["image"], coords={"unit": [0, 2]}, backend="none")
+        assert "rate" in drawn.viz.children or any("rate" in group for group in drawn.viz.children.values())
 
 
 @pytest.mark.parametrize("content", [None, b"no netCDF at all", "other"])
