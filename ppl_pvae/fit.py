@@ -3,21 +3,17 @@
 JAX is imported only after the flags are understood, so that --help and complaints come at once.
 """
 
-import contextlib
-import io
-import re
 import sys
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import tyro
 
+from ppl_pvae.command import answer, read_flags
 from ppl_pvae.config import OWN_PROGRAM, Settings, is_program_file, read_program_file, read_recipe, validate
 from ppl_pvae.directory import check_directory, check_same, default_directory
 from ppl_pvae.errors import UserError
-from ppl_pvae.names import nearest
 
 __all__ = ["Command", "main", "parse"]
 
@@ -82,86 +78,27 @@ def _is_file(path: Path) -> bool:
 
 
 def _read_flags(arguments: Sequence[str], settings: Settings) -> Command:
-    """The flags, over the given settings; what tyro would say in a box of several lines is said in one."""
-    complaint = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(complaint):
-            command, unknown = tyro.cli(
-                Command,
-                prog="python -m ppl_pvae.fit",
-                args=list(arguments),
-                default=Command(settings=settings),
-                return_unknown_args=True,
-            )
-    except SystemExit as stop:
-        if not stop.code:
-            raise
-        raise UserError(f"{_first_words(complaint.getvalue())}; see --help.") from None
-    if unknown:
-        raise _unknown_argument(unknown[0])
-    return command
-
-
-def _first_words(box: str) -> str:
-    """The first paragraph in a box that tyro has drawn, in lines or, where the terminal has none, in dashes."""
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", box)
-    lines = [line.strip("│ ").strip() for line in plain.splitlines()[1:]]
-    paragraphs = re.split(r"(?m)^[─╰╯-]*$", "\n".join(lines))
-    words = " ".join(next(filter(str.strip, paragraphs)).split()).rstrip(".")
-    no_number = re.fullmatch(r"Error parsing --([\w-]+): (.*)(?:: | from \[)('[^']*')\]?", words)
-    if no_number:
-        kind = "a whole number" if re.search(r"int\(\)|\bINT\b", no_number[2]) else "a number"
-        return f"{no_number[1].replace('-', '_')} must be {kind}, got {no_number[3]}"
-    return words
-
-
-def _unknown_argument(argument: str) -> UserError:
-    """The error for a flag that does not exist, with the nearest one, or for a word that belongs to no flag."""
-    if not argument.startswith("-"):
-        return UserError(f"{argument!r} belongs to no flag; see --help.")
-    flag = argument.split("=")[0]
+    """The flags, over the given settings."""
     names = [one.name for one in (*fields(Command), *fields(Settings)) if one.name != "settings"]
-    flags = ["--" + name.replace("_", "-") for name in names] + ["--no-encoder-bias", "--help"]
-    near = nearest(flag.replace("_", "-").lower(), flags, likeness=0.0)
-    return UserError(f"unknown flag {flag!r}; did you mean {near!r}? See --help.")
+    flags = ["--" + name.replace("_", "-") for name in names] + ["--no-encoder-bias"]
+    return read_flags(Command, "python -m ppl_pvae.fit", arguments, Command(settings=settings), flags)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 if it went well, 2 if the input has to be mended, 130 if it was interrupted."""
-    with warnings.catch_warnings():
-        warnings.showwarning = _show_warning
-        return _run(sys.argv[1:] if arguments is None else arguments)
-
-
-def _show_warning(message, category, filename, lineno, file=None, line=None):
-    print(f"warning: {message}", file=sys.stderr)
+    return answer(_run, arguments, "the same command with --out and --resume goes on from the last checkpoint")
 
 
 def _run(arguments: Sequence[str]) -> int:
-    try:
-        command, out = parse(arguments)
-        from ppl_pvae.run import describe, fit_to_directory
+    command, out = parse(arguments)
+    from ppl_pvae.run import describe, fit_to_directory
 
-        if command.dry_run:
-            print(describe(command.settings))
-            return 0
-        run = fit_to_directory(
-            command.settings,
-            out,
-            resume=command.resume,
-            check_convergence=command.check_convergence,
-            progress=True,
-        )
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"error: {where}{error.strerror or error}; can it be read and written?", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; the same command with --out and --resume goes on from the last checkpoint", file=sys.stderr)
-        return 130
+    if command.dry_run:
+        print(describe(command.settings))
+        return 0
+    run = fit_to_directory(
+        command.settings, out, resume=command.resume, check_convergence=command.check_convergence, progress=True
+    )
     print(run.table())
     print(f"results: {out} (open {out / 'report.html'})")
     return 0

@@ -20,7 +20,9 @@ YOURS = ("models", "inference", "analysis")
 TALK = {"errors", "names"}
 LEAVES = {"networks", "distributions"} | TALK
 MAY_IMPORT = {
-    "fit": {"run", "config", "directory"} | TALK,
+    "fit": {"run", "config", "directory", "command"} | TALK,
+    "analyze": {"run", "analysis", "config", "directory", "command"} | TALK,
+    "command": TALK,
     "run": {"models", "inference", "analysis", "data", "config", "directory"} | LEAVES,
     "models": LEAVES,
     "inference": LEAVES,
