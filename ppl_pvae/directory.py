@@ -7,7 +7,7 @@ from pathlib import Path
 from ppl_pvae.config import Settings, differences, read_recipe, validate
 from ppl_pvae.errors import UserError
 
-__all__ = ["check_directory", "check_same", "default_directory", "has_run"]
+__all__ = ["check_directory", "check_same", "check_writable", "default_directory", "has_run"]
 
 LONGEST_NAME = 255  # bytes, on the file systems in use
 _RUN_FILES = ("config.toml", "metrics.jsonl", "checkpoint.npz", "params.npz", "summary.json")
@@ -50,6 +50,19 @@ def check_directory(path: Path, *, resume: bool) -> None:
     UserError
         If the path is a file, lies under one, cannot be written to, or has a run that was not to be resumed.
     """
+    check_writable(path)
+    if has_run(path) and not resume:
+        raise UserError(f"{path} has a run already; give --out another directory, or continue it with --resume.")
+
+
+def check_writable(path: Path) -> None:
+    """Make sure that a directory can be written there, without writing anything.
+
+    Raises
+    ------
+    UserError
+        If the path is a file, lies under one, or cannot be written to.
+    """
     if len(os.fsencode(path.name)) > LONGEST_NAME:
         raise UserError(f"the name of {path.name[:20]}... is too long; give --out a shorter one.")
     if os.path.lexists(path) and not path.is_dir():
@@ -59,8 +72,6 @@ def check_directory(path: Path, *, resume: bool) -> None:
         raise UserError(f"{path} lies under {nearest}, which is a file; give --out another directory.")
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise UserError(f"cannot write to {nearest}; give --out another directory.")
-    if has_run(path) and not resume:
-        raise UserError(f"{path} has a run already; give --out another directory, or continue it with --resume.")
 
 
 def check_same(settings: Settings, path: Path, *, own_program: bool = False) -> None:

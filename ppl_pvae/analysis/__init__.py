@@ -14,6 +14,7 @@ from ppl_pvae.analysis.summary import summarise
 
 if TYPE_CHECKING:
     from ppl_pvae.analysis.plots import draw_figures, write_figures
+    from ppl_pvae.analysis.reading import posterior_of
     from ppl_pvae.analysis.tree import datatree, open_tree, write_tree
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "datatree",
     "draw_figures",
     "open_tree",
+    "posterior_of",
     "slopes",
     "summarise",
     "write_figures",
@@ -34,6 +36,7 @@ _HOME = {
     "datatree": "ppl_pvae.analysis.tree",
     "draw_figures": "ppl_pvae.analysis.plots",
     "open_tree": "ppl_pvae.analysis.tree",
+    "posterior_of": "ppl_pvae.analysis.reading",
     "write_figures": "ppl_pvae.analysis.plots",
     "write_tree": "ppl_pvae.analysis.tree",
 }

@@ -74,17 +74,17 @@ def interval_of_means(
     ValueError
         If there are several columns and no `combine`.
     """
-    values = values.astype(np.float64)
     table = values if values.ndim > 1 else values[:, np.newaxis]
     if combine is None and table.shape[1] > 1:
         raise ValueError(f"values have {table.shape[1]} columns: give combine, which makes one number of their means.")
     made = combine if combine is not None else _only
     names, which = np.unique(group, return_inverse=True)
     size = np.bincount(which, minlength=len(names)).astype(np.float64)
+    # Column by column, each in double precision: no copy of the whole table is made.
     sums = np.stack([np.bincount(which, column, minlength=len(names)) for column in table.T], axis=1)
     times = _resamples(len(names), seed, resamples)
     means = (times @ sums) / (times @ size)[:, np.newaxis]
-    estimate = float(made(table.mean(axis=0, keepdims=True))[0])
+    estimate = float(made(table.mean(axis=0, dtype=np.float64, keepdims=True))[0])
     return _percentiles(estimate, made(means), len(names), level)
 
 

@@ -28,6 +28,7 @@ __all__ = [
     "rate_mismatch",
     "sparseness",
     "spikes_per_image",
+    "variation",
     "zeros",
 ]
 
@@ -83,15 +84,15 @@ def spikes_per_image(activity: Num[np.ndarray, "image unit"]) -> float:
     return float(activity.mean(axis=0, dtype=np.float64).sum())
 
 
-def _variation(x: Num[np.ndarray, "image pixel"]) -> Float[np.ndarray, " image"]:
+def variation(x: Num[np.ndarray, "image pixel"]) -> Float[np.ndarray, " image"]:
     """Squared deviation of each image from its own mean, summed over pixels."""
     return x.var(axis=1, dtype=np.float64) * x.shape[1]
 
 
 def r2(x: Num[np.ndarray, "image pixel"], squared_error: Float[np.ndarray, " image"]) -> float:
     """Pooled R2: 1 - (squared error of all images) / (variation of all images about their own means) (ours)."""
-    variation = _variation(x).sum()
-    return float(1 - squared_error.sum(dtype=np.float64) / variation) if variation > 0 else float("nan")
+    total = variation(x).sum()
+    return float(1 - squared_error.sum(dtype=np.float64) / total) if total > 0 else float("nan")
 
 
 def r2_per_image(x: Num[np.ndarray, "image pixel"], squared_error: Float[np.ndarray, " image"]) -> float:
@@ -105,9 +106,9 @@ def r2_of_each_image(
     x: Num[np.ndarray, "image pixel"], squared_error: Float[np.ndarray, " image"]
 ) -> Float[np.ndarray, " image"]:
     """1 - SSE/SST of each image, (image,), as `r2_per_image` averages it; NaN for an image of one value."""
-    variation = _variation(x)
-    varied = variation > 0
-    return np.where(varied, 1 - squared_error.astype(np.float64) / np.where(varied, variation, 1.0), np.nan)
+    total = variation(x)
+    varied = total > 0
+    return np.where(varied, 1 - squared_error.astype(np.float64) / np.where(varied, total, 1.0), np.nan)
 
 
 def rate_distortion_distance(r2: float, zeros: float) -> float:

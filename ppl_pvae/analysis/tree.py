@@ -44,7 +44,7 @@ def datatree(posterior: Posterior, attrs: Mapping[str, Any] | None = None) -> xr
         "/posterior": _posterior(posterior),
         "/posterior_predictive": xr.Dataset(
             {
-                "mean": _array(
+                "reconstruction": _array(
                     _IMAGE_PIXEL, posterior.reconstruction, "mean of the likelihood at the draw z", "pixel value"
                 )
             }

@@ -11,7 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Num
 
-__all__ = ["Gratings", "Tuning", "circular_variance", "half_width", "make_gratings", "tuning"]
+__all__ = [
+    "Gratings",
+    "Tuning",
+    "circular_variance",
+    "half_contrast",
+    "half_width",
+    "make_gratings",
+    "preferred_responses",
+    "tuning",
+]
 
 
 @dataclass(frozen=True)
@@ -143,6 +152,25 @@ def tuning(responses: Num[np.ndarray, "image unit"], gratings: Gratings) -> Tuni
     )
 
 
+def preferred_responses(
+    responses: Num[np.ndarray, "image unit"], gratings: Gratings, tuned: Tuning
+) -> Float[np.ndarray, " unit"]:
+    """Response of each unit to the grating of its preferred orientation and frequency, averaged over phases, (unit,).
+
+    Parameters
+    ----------
+    responses
+        Rates for `gratings.images`, (image, unit).
+    gratings
+        Of the same orientations, frequencies and phases as those by which units were `tuned`, at any contrast.
+    """
+    sizes = len(gratings.orientation), len(gratings.frequency), len(gratings.phase)
+    mean = responses.astype(np.float64).reshape(*sizes, -1).mean(axis=2)
+    angle = np.searchsorted(gratings.orientation, tuned.orientation)
+    frequency = np.searchsorted(gratings.frequency, tuned.frequency)
+    return mean[angle, frequency, np.arange(mean.shape[2])]
+
+
 def circular_variance(
     curve: Num[np.ndarray, "orientation unit"], orientation: Float[np.ndarray, " orientation"]
 ) -> Float[np.ndarray, " unit"]:
@@ -184,3 +212,28 @@ def half_width(
         gap = np.where(at > 0, before - after, 1.0)
         sides.append(np.where(at > 0, at - 1 + (before - half) / np.where(gap > 0, gap, 1.0), np.nan))
     return step * (sides[0] + sides[1]) / 2
+
+
+def half_contrast(
+    responses: Num[np.ndarray, "contrast unit"], contrast: Float[np.ndarray, " contrast"]
+) -> Float[np.ndarray, " unit"]:
+    """Contrast at which each unit's response has come half the way from none to that at the largest, (unit,).
+
+    Between the contrasts shown on a straight line. NaN for a unit that responds no more to the largest contrast than
+    to none.
+
+    Parameters
+    ----------
+    responses
+        Mean rate over phases of each unit's preferred grating, (contrast, unit).
+    contrast
+        Ascending from 0, (contrast,).
+    """
+    base, top = responses[0].astype(np.float64), responses[-1].astype(np.float64)
+    half = (base + top) / 2
+    above = responses >= half
+    at = np.maximum(above.argmax(axis=0), 1)
+    units = np.arange(responses.shape[1])
+    low, high = responses[at - 1, units].astype(np.float64), responses[at, units].astype(np.float64)
+    share = np.divide(half - low, high - low, out=np.zeros_like(half), where=high > low)
+    return np.where(top > base, contrast[at - 1] + share * (contrast[at] - contrast[at - 1]), np.nan)

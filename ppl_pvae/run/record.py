@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from jax import random
 
+from ppl_pvae.analysis.evidence import pareto_k
 from ppl_pvae.config import Settings
 from ppl_pvae.errors import UserError
 from ppl_pvae.inference.evaluation import encode
@@ -99,7 +100,8 @@ class Run:
         Parameters
         ----------
         draws
-            S, codes drawn for each image, >= 1. How many are enough is seen by taking ten times as many.
+            S, codes drawn for each image, >= 1. How many are enough is seen by taking ten times as many, or by the k̂
+            of `evidence`.
         seed
             Of the draws.
 
@@ -113,17 +115,38 @@ class Run:
         -----
         Source: Burda, Grosse & Salakhutdinov 2016 (arXiv:1509.00519), equation 8.
         """
+        attrs = {"long_name": "importance-weighted bound on log p(x)", "units": "nat", "draws": int(draws)}
+        bound = self._weigh(x, draws, seed).bound
+        return xr.DataArray(bound, dims=("image",), name="log_evidence", attrs=attrs)
+
+    def evidence(self, x, draws: int = 100, seed: int = 0) -> xr.Dataset:
+        """`log_evidence` of each image with `pareto_k`, the k̂ of its weights, dims (image).
+
+        Where k̂ is above 0.7 the mean of the weights is dominated by codes that were not drawn, and the bound is far
+        below log p(x). Parameters and errors are those of `log_evidence`, but for `draws`, >= 25.
+        """
+        if draws < 25:
+            raise UserError(f"draws must be >= 25 for k̂, got {draws}; log_evidence takes fewer.")
+        weighed = self._weigh(x, draws, seed)
+        about = {"units": "nat", "long_name": "importance-weighted bound on log p(x)"}
+        return xr.Dataset(
+            {
+                "log_evidence": ("image", weighed.bound, about),
+                "pareto_k": ("image", pareto_k(weighed.log_weights), {"long_name": "k̂ of the importance weights"}),
+            },
+            attrs={"draws": int(draws)},
+        )
+
+    def _weigh(self, x, draws, seed):
         if draws < 1:
             raise UserError(f"draws must be >= 1, got {draws}.")
         x = self._images(x)
         if problem := LIKELIHOODS[self.nets.likelihood].unfit(x):
             raise UserError(f"likelihood = {self.nets.likelihood} gives these images no probability: {problem}.")
         try:
-            evidence = importance_weighted(random.key(seed), self.params, *self.program, self.nets, x, draws=int(draws))
+            return importance_weighted(random.key(seed), self.params, *self.program, self.nets, x, draws=int(draws))
         except ValueError as problem:
             raise UserError(f"program {self.settings.program!r}: {problem}") from None
-        attrs = {"long_name": "importance-weighted bound on log p(x)", "units": "nat", "draws": int(draws)}
-        return xr.DataArray(evidence.bound, dims=("image",), name="log_evidence", attrs=attrs)
 
     def _images(self, x):
         """Images as (image, pixel)."""

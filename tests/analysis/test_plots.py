@@ -46,7 +46,7 @@ def test_every_code_can_be_drawn(make_posterior, case):
     figures = [plots.raster(p), plots.rates(p), plots.nats(p), plots.preprocessing(p, {})]
     figures += [plots.dictionary(p)] if p.dictionary is not None else []
     figures += [plots.prior(p)] if p.prior_mean is not None else []
-    figures += [plots.delivered(p)] if p.unit_bill is not None else []
+    figures += [plots.delivered(p.unit_bill)] if p.unit_bill is not None else []
     for fig in figures:
         picture = io.BytesIO()
         fig.savefig(picture, format="png", dpi=40)
@@ -164,7 +164,7 @@ def test_drawing_leaves_the_settings_of_matplotlib_alone(make_posterior):
 
 def test_units_lie_below_the_line_of_no_loss(make_posterior):
     p = make_posterior(images=60, units=30, rate=2.0)
-    fig = plots.delivered(p)
+    fig = plots.delivered(p.unit_bill)
     points = np.concatenate([np.asarray(c.get_offsets()) for c in fig.axes[0].collections[1:]])
     assert_allclose(np.sort(points[:, 0]), np.sort(p.unit_bill.paid), rtol=1e-6)
     assert (points[:, 1] < points[:, 0]).all()

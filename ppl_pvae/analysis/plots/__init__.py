@@ -1,26 +1,30 @@
-"""Figures of one run, each a function that returns a matplotlib Figure; importing this imports matplotlib."""
+"""Figures of one run and of several, each a function that returns a matplotlib Figure; this imports matplotlib."""
 
 from ppl_pvae.analysis.plots.bill import bill
 from ppl_pvae.analysis.plots.delivered import delivered
 from ppl_pvae.analysis.plots.dictionary import dictionary
-from ppl_pvae.analysis.plots.files import draw_figures, write_figures
+from ppl_pvae.analysis.plots.files import draw_figures, save_figures, write_figures
 from ppl_pvae.analysis.plots.nats import nats
 from ppl_pvae.analysis.plots.preprocessing import preprocessing
 from ppl_pvae.analysis.plots.prior import prior
 from ppl_pvae.analysis.plots.raster import raster
 from ppl_pvae.analysis.plots.rates import rates
+from ppl_pvae.analysis.plots.studies import draw_comparison, draw_study
 from ppl_pvae.analysis.plots.training import training
 
 __all__ = [
     "bill",
     "delivered",
     "dictionary",
+    "draw_comparison",
     "draw_figures",
+    "draw_study",
     "nats",
     "preprocessing",
     "prior",
     "raster",
     "rates",
+    "save_figures",
     "training",
     "write_figures",
 ]

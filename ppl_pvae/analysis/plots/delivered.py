@@ -5,24 +5,16 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
+from ppl_pvae.analysis.information import UnitBill
 from ppl_pvae.analysis.metrics import ACTIVE_NATS
 from ppl_pvae.analysis.plots.style import BLUE, FAINT, GREY, figure, log_axis, short, styled
-from ppl_pvae.analysis.record import Posterior
 
 __all__ = ["delivered"]
 
 
 @styled
-def delivered(posterior: Posterior) -> Figure:
-    """Information of every unit about the image against the KL it pays, nats per image, with the line of no loss.
-
-    Parameters
-    ----------
-    posterior
-        Its `unit_bill` is not None.
-    """
-    bill = posterior.unit_bill
-    assert bill is not None, "asked for the bill of a code that is not Poisson"
+def delivered(bill: UnitBill) -> Figure:
+    """Information of every unit about the image against the KL it pays, nats per image, with the line of no loss."""
     paid, got = bill.paid, bill.delivered
     fig = figure(3.6, 2.7)
     ax = fig.subplots()

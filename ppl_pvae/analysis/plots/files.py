@@ -23,7 +23,7 @@ from ppl_pvae.analysis.plots.style import mark
 from ppl_pvae.analysis.plots.training import training
 from ppl_pvae.analysis.record import Posterior
 
-__all__ = ["draw_figures", "write_figures"]
+__all__ = ["draw_figures", "save_figures", "write_figures"]
 
 DPI = 150
 
@@ -61,7 +61,7 @@ def draw_figures(
         "rates": rates(posterior),
         "prior": None if posterior.prior_mean is None else prior(posterior),
         "nats": nats(posterior),
-        "delivered": None if posterior.unit_bill is None else delivered(posterior),
+        "delivered": None if posterior.unit_bill is None else delivered(posterior.unit_bill),
         "preprocessing": preprocessing(posterior, pictures or {}),
     }
     drawn = {name: fig for name, fig in figures.items() if fig is not None}
@@ -85,10 +85,15 @@ def write_figures(
     dict
         File of each figure by name.
     """
+    return save_figures(folder, draw_figures(posterior, history, summary, pictures))
+
+
+def save_figures(folder: str | os.PathLike[str], figures: Mapping[str, Figure]) -> dict[str, Path]:
+    """Write figures to `folder` as PNG under their names, beside their place first and then renamed."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     files = {}
-    for name, fig in draw_figures(posterior, history, summary, pictures).items():
+    for name, fig in figures.items():
         files[name] = folder / f"{name}.png"
         beside = folder / f"{name}.png.part"
         FigureCanvasAgg(fig)

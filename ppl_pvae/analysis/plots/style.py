@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Literal, ParamSpec
+from typing import Any, Literal, ParamSpec, TypeVar
 
 import matplotlib
 import numpy as np
@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 P = ParamSpec("P")
+F = TypeVar("F", bound=Figure | None)
 
 # Okabe and Ito's palette, which stays apart for all common kinds of colour vision and in grey print.
 BLUE, ORANGE, VERMILLION, GREEN = "#0072B2", "#E69F00", "#D55E00", "#009E73"
@@ -71,14 +72,14 @@ _LOOK: dict[Any, Any] = {
 }
 
 
-def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+def styled(draw: Callable[P, F]) -> Callable[P, F]:
     """Draw in the house look and leave matplotlib's settings as they were."""
 
     @wraps(draw)
-    def inside(*args: P.args, **kwargs: P.kwargs) -> Figure:
+    def inside(*args: P.args, **kwargs: P.kwargs) -> F:
         with matplotlib.rc_context(_LOOK):
             fig = draw(*args, **kwargs)
-            for ax in fig.axes:
+            for ax in [] if fig is None else fig.axes:
                 # Matplotlib makes most ticks when the figure is saved, outside this look, unless told now.
                 ax.tick_params(which="major", labelsize=7, width=0.6)
                 ax.tick_params(which="minor", labelsize=7, width=0.4)

@@ -1,0 +1,140 @@
+"""Several runs on the same images: differences image by image, and what each pays at equal distortion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from ppl_pvae.analysis.evidence import Difference, paired_difference
+from ppl_pvae.analysis.study import Study
+from ppl_pvae.errors import UserError
+
+__all__ = ["MATCHED", "Match", "Pair", "check_same_images", "differences_of", "match_distortion"]
+
+MATCHED = ("spikes_per_image", "coding_rate")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """How a run differs from another on the same images."""
+
+    name: str
+    beside: str
+    difference: Difference
+
+
+@dataclass(frozen=True)
+class Match:
+    """What a program would pay at some distortion, read off between two of its runs.
+
+    Parameters
+    ----------
+    program
+        Its name.
+    distortion
+        At which, nats per image.
+    paid
+        `spikes_per_image` and `coding_rate` there.
+    between
+        Names of the two runs.
+    """
+
+    program: str
+    distortion: float
+    paid: Mapping[str, float]
+    between: tuple[str, str]
+
+
+def check_same_images(studies: Sequence[Study]) -> None:
+    """Make sure that all runs were analysed on the same images.
+
+    Raises
+    ------
+    UserError
+        Naming the two runs that were not.
+    """
+    first = studies[0]
+    for other in studies[1:]:
+        if other.posterior.x.shape != first.posterior.x.shape or not np.array_equal(
+            other.posterior.x, first.posterior.x
+        ):
+            raise UserError(
+                f"{first.name} and {other.name} were tested on different images and cannot be compared image by image; "
+                "give --data NAME to analyse both on the same."
+            )
+
+
+def differences_of(studies: Sequence[Study], quantity: str = "log_evidence") -> list[Pair]:
+    """Each run against the first: of `log_evidence`, or of `free_energy` at each run's own β.
+
+    Runs without evidence are left out.
+    """
+    if quantity == "log_evidence":
+        known = [s for s in studies if s.evidence is not None]
+        rows = [s.evidence.log_evidence for s in known if s.evidence is not None]
+        group = known[0].posterior.group[known[0].evidence.image] if known and known[0].evidence else np.zeros(0)
+    else:
+        known = list(studies)
+        rows = [s.posterior.distortion + s.summary["beta"] * s.posterior.kl.sum(axis=1) for s in known]
+        group = known[0].posterior.group
+    return [
+        Pair(s.name, known[0].name, paired_difference(mine, rows[0], group))
+        for s, mine in zip(known[1:], rows[1:], strict=True)
+    ]
+
+
+def match_distortion(studies: Sequence[Study], distortion: float | None = None) -> list[Match]:
+    """What each program pays at one distortion, between those of its runs on either side of it.
+
+    Interpolated linearly in distortion and in the logarithm of what is paid. Programs are told apart by name, prior,
+    charge and number of units, and those whose runs all lie on one side are left out: nothing is extrapolated.
+
+    Parameters
+    ----------
+    studies
+        Runs of at least one program at several β.
+    distortion
+        At which to compare; by default the middle of the range that all programs with two runs or more share.
+    """
+    families: dict[tuple, list[Study]] = {}
+    for s in studies:
+        kind = tuple(s.summary.get(name) for name in ("program", "prior", "pays", "units", "encoder_bias"))
+        families.setdefault(kind, []).append(s)
+    several = [sorted(rows, key=_distortion) for rows in families.values() if len(rows) > 1]
+    if distortion is None:
+        if not several:
+            return []
+        low = max(_distortion(rows[0]) for rows in several)
+        high = min(_distortion(rows[-1]) for rows in several)
+        if low > high:
+            return []
+        distortion = (low + high) / 2
+    return [match for rows in several if (match := _between(rows, distortion)) is not None]
+
+
+def _distortion(study: Study) -> float:
+    return float(study.summary["distortion"])
+
+
+def _between(rows: list[Study], distortion: float) -> Match | None:
+    for near, far in pairwise(rows):
+        low, high = _distortion(near), _distortion(far)
+        if low <= distortion <= high:
+            share = 0.0 if high == low else (distortion - low) / (high - low)
+            paid = {key: _geometric(near.summary[key], far.summary[key], share) for key in MATCHED}
+            return Match(_label(near), distortion, paid, (near.name, far.name))
+    return None
+
+
+def _geometric(near: float, far: float, share: float) -> float:
+    if near <= 0 or far <= 0:
+        return (1 - share) * near + share * far
+    return float(np.exp((1 - share) * np.log(near) + share * np.log(far)))
+
+
+def _label(study: Study) -> str:
+    parts = [study.summary[name] for name in ("program", "prior", "pays") if study.summary.get(name)]
+    return ", ".join([*map(str, parts), f"K = {study.summary['units']}"])

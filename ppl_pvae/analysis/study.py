@@ -1,0 +1,281 @@
+"""The record of a posterior analysis: everything that is worked out about one run, before it is shown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from ppl_pvae.analysis import energy
+from ppl_pvae.analysis.evidence import PARETO_LIMIT
+from ppl_pvae.analysis.gabor import Gabors
+from ppl_pvae.analysis.information import UnitBill
+from ppl_pvae.analysis.intervals import Interval, interval_of_means
+from ppl_pvae.analysis.population import Bounds
+from ppl_pvae.analysis.record import Posterior
+from ppl_pvae.analysis.tuning import Tuning
+
+__all__ = ["GABOR_R2", "ImageEvidence", "Refinement", "Study", "study_as_json", "unit_columns"]
+
+GABOR_R2 = 0.5
+"""An element is called Gabor-like when a Gabor function explains more of it than this."""
+
+
+@dataclass(frozen=True)
+class ImageEvidence:
+    """Importance-weighted evidence of some images.
+
+    Parameters
+    ----------
+    image
+        Their index, (image,).
+    log_evidence
+        Bound on log p(x), nats, (image,).
+    pareto_k
+        k̂ of their weights, (image,).
+    draws
+        Codes drawn for each.
+    """
+
+    image: Int[np.ndarray, " image"]
+    log_evidence: Float[np.ndarray, " image"]
+    pareto_k: Float[np.ndarray, " image"]
+    draws: int
+
+    @property
+    def heavy(self) -> float:
+        """Share of images whose k̂ is above 0.7."""
+        return float(np.mean(self.pareto_k > PARETO_LIMIT))
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """What optimising each image's own posterior gains over the encoder's, all (image,).
+
+    Parameters
+    ----------
+    image
+        Index of the images.
+    before, after
+        Free energy, nats, at the run's β.
+    distortion_before, distortion_after
+        Expected distortion, nats.
+    zeros_before, zeros_after
+        Share of zeros.
+    iterations
+        How many were made.
+    """
+
+    image: Int[np.ndarray, " image"]
+    before: Float[np.ndarray, " image"]
+    after: Float[np.ndarray, " image"]
+    distortion_before: Float[np.ndarray, " image"]
+    distortion_after: Float[np.ndarray, " image"]
+    zeros_before: Float[np.ndarray, " image"]
+    zeros_after: Float[np.ndarray, " image"]
+    iterations: int
+
+
+@dataclass(frozen=True)
+class Study:
+    """One run, analysed.
+
+    Parameters
+    ----------
+    name
+        What the run is called in tables: the name of its directory.
+    summary
+        One row, as in `summary.json`, on the images that were analysed.
+    posterior
+        What the program says about them.
+    intervals
+        Of the metrics, by resampling photographs.
+    bill
+        Nats paid, delivered and mismatched by each unit; None for a code of another kind. For codes of values it is
+        that of `bill_images` images.
+    bill_images
+        How many images the bill is of.
+    unsent
+        Nats per image that a rectified code pays for what lies behind its zeros and is never sent; 0 for others.
+    population
+        Bounds on what the whole code says; None where there is no log-probability of a code for it.
+    gabors, tuning
+        Of each unit; None where the decoder is not linear, or images have no height and width.
+    half_contrast
+        Contrast at which a unit's response to its preferred grating is half that at the largest shown, (unit,).
+    evidence
+        Of some images; None for a program whose draws cannot be weighed.
+    refinement, calibration, checks
+        What takes longer; None where it was not asked for, or does not hold.
+    notes
+        What was left out and why, in sentences.
+    """
+
+    name: str
+    summary: Mapping[str, Any]
+    posterior: Posterior
+    intervals: Mapping[str, Interval]
+    bill: UnitBill | None
+    bill_images: int
+    unsent: float
+    population: Bounds | None
+    gabors: Gabors | None
+    tuning: Tuning | None
+    half_contrast: Float[np.ndarray, " unit"] | None
+    evidence: ImageEvidence | None
+    refinement: Refinement | None = None
+    calibration: Any = None
+    checks: Any = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def delivered(self) -> float | None:
+        """Information per image, nats: summed over units, or the upper bound of the whole code where that is less."""
+        if self.bill is None:
+            return None
+        total = float(np.sum(self.bill.delivered))
+        return total if self.population is None else min(total, self.population.upper)
+
+    @property
+    def gap(self) -> Interval | None:
+        """Amortisation gap, nats per image: free energy that refinement gains, over resampled photographs."""
+        if self.refinement is None:
+            return None
+        r = self.refinement
+        return interval_of_means(r.before - r.after, self.posterior.group[r.image])
+
+
+def unit_columns(study: Study) -> dict[str, np.ndarray]:
+    """One value per unit under each name, (unit,): what `units.csv` holds."""
+    p = study.posterior
+    columns = {"use": p.use, "nats_paid": p.kl.mean(axis=0, dtype=np.float64)}
+    if p.prior_mean is not None:
+        columns["prior_rate"] = p.prior_mean.astype(np.float64)
+    if study.bill is not None:
+        columns |= {"nats_delivered": study.bill.delivered, "nats_mismatch": study.bill.mismatch}
+    if study.gabors is not None:
+        columns |= {f"gabor_{name}": value for name, value in asdict(study.gabors).items()}
+    if study.tuning is not None:
+        tuned = ("orientation", "frequency", "circular_variance", "half_width", "modulation")
+        columns |= {f"tuning_{name}": getattr(study.tuning, name) for name in tuned}
+    if study.half_contrast is not None:
+        columns["tuning_half_contrast"] = study.half_contrast
+    return columns
+
+
+def study_as_json(study: Study) -> dict[str, Any]:
+    """The numbers of a study for `analysis.json`: what is not finite is None, arrays over units are in `units.csv`."""
+    said = {
+        "name": study.name,
+        "summary": dict(study.summary),
+        "intervals": {key: asdict(value) for key, value in study.intervals.items()},
+        "bill": _bill(study),
+        "energy": energy_rows(study),
+        "evidence": _evidence(study),
+        "dictionary": _dictionary(study),
+        "refinement": _refinement(study),
+        "calibration": None if study.calibration is None else study.calibration.as_dict(),
+        "checks": None if study.checks is None else study.checks.as_dict(),
+        "notes": list(study.notes),
+    }
+    return _finite(said)
+
+
+def energy_rows(study: Study) -> list[dict[str, Any]]:
+    """What the code costs and carries under each energy budget; empty for codes that are no counts."""
+    if not study.posterior.is_count:
+        return []
+    spikes, units = float(study.posterior.use.sum()), study.posterior.mean.shape[1]
+    bits = None if study.delivered is None else study.delivered / math.log(2)
+    rows = []
+    for budget in energy.BUDGETS:
+        atp = energy.atp_per_image(spikes, units, budget)
+        rows.append(
+            {
+                "budget": budget.name,
+                "window_seconds": budget.window,
+                "rest_to_spike": budget.ratio,
+                "hertz": float(energy.hertz(spikes / units, budget.window)),
+                "atp_per_image": atp,
+                "bits_per_atp": None if bits is None or atp == 0 else bits / atp,
+                "atp_per_bit": None if not bits else atp / bits,
+            }
+        )
+    return rows
+
+
+def _bill(study: Study) -> dict[str, Any] | None:
+    if study.bill is None:
+        return None
+    paid, got = float(study.bill.paid.sum()), float(study.bill.delivered.sum())
+    spikes = float(study.posterior.use.sum()) if study.posterior.is_count else 0.0
+    each = {} if spikes == 0 else {"nats_per_spike_paid": paid / spikes, "bits_per_spike": got / math.log(2) / spikes}
+    population = None if study.population is None else asdict(study.population)
+    return {
+        "images": study.bill_images,
+        "paid": paid,
+        "delivered": got,
+        "mismatch": paid - got,
+        "unsent": study.unsent,
+        "population": population,
+        **each,
+    }
+
+
+def _evidence(study: Study) -> dict[str, Any] | None:
+    e = study.evidence
+    if e is None:
+        return None
+    mean = interval_of_means(e.log_evidence, study.posterior.group[e.image])
+    return {"log_evidence": asdict(mean), "images": len(e.image), "draws": e.draws, "share_k_above_0.7": e.heavy}
+
+
+def _dictionary(study: Study) -> dict[str, Any] | None:
+    g, t = study.gabors, study.tuning
+    if g is None:
+        return None
+    like = g.r2 > GABOR_R2
+    said: dict[str, Any] = {"share_gabor": float(np.mean(like)), "units_gabor": int(like.sum())}
+    if t is not None:
+        said["median_half_width_degrees"] = _median(np.degrees(t.half_width))
+        said["median_circular_variance"] = _median(t.circular_variance)
+        said["median_frequency"] = _median(t.frequency)
+        said["median_half_contrast"] = None if study.half_contrast is None else _median(study.half_contrast)
+    return said
+
+
+def _refinement(study: Study) -> dict[str, Any] | None:
+    r, gap = study.refinement, study.gap
+    if r is None or gap is None:
+        return None
+    names = ("before", "after", "distortion_before", "distortion_after", "zeros_before", "zeros_after")
+    return {
+        "images": len(r.image),
+        "iterations": r.iterations,
+        "gap": asdict(gap),
+        **{name: float(np.mean(getattr(r, name))) for name in names},
+    }
+
+
+def _median(values: np.ndarray) -> float | None:
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if len(known) else None
+
+
+def _finite(value: Any) -> Any:
+    """The same for JSON, which knows no NaN and no NumPy."""
+    if isinstance(value, Mapping):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(each) for each in value]
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    if isinstance(value, np.integer):
+        return int(value)
+    if isinstance(value, (float, np.floating)):
+        return float(value) if math.isfinite(value) else None
+    return value

@@ -1,0 +1,85 @@
+"""The numbers of a summary with intervals over photographs; NumPy alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Float
+
+from ppl_pvae.analysis import metrics
+from ppl_pvae.analysis.intervals import Interval, interval_of_means
+from ppl_pvae.analysis.record import Posterior
+
+__all__ = ["metric_intervals"]
+
+_Means = Float[np.ndarray, "resample column"]
+
+
+def metric_intervals(posterior: Posterior, beta: float) -> dict[str, Interval]:
+    """Interval of each metric by resampling photographs, under the keys of `summarise`.
+
+    All are functions of means over images, sums of squares of each unit among them, so that no resample touches the
+    images again. What has no interval of this kind is left out: `rate_mismatch`, a largest value over units, and
+    `information`, which belongs to the images as a set.
+
+    Parameters
+    ----------
+    posterior
+        What the program says about the images.
+    beta
+        Weight of the KL.
+    """
+    p = posterior
+    nats, spikes = p.kl.sum(axis=1, dtype=np.float64), p.activity.sum(axis=1, dtype=np.float64)
+    variation = metrics.variation(p.x)
+    means: dict[str, np.ndarray] = {
+        "free_energy": p.distortion + beta * nats + p.global_kl,
+        "negative_elbo": p.distortion + p.likelihood_constant + nats + p.global_kl,
+        "distortion": p.distortion,
+        "distortion_sampled": p.distortion_sampled,
+        "squared_error": p.squared_error,
+        "coding_rate": nats,
+        "firing_rate": spikes / p.mean.shape[1],
+        "spikes_per_image": spikes,
+        "zeros": np.mean(p.z == 0, axis=1),
+        "population_sparseness": metrics.sparseness(p.z, axis=1),
+    }
+    intervals = {key: interval_of_means(values, p.group) for key, values in means.items()}
+    combined: dict[str, tuple[np.ndarray, Callable[[_Means], np.ndarray]]] = {
+        "r2": (np.stack([p.squared_error, variation], axis=1), _one_minus_ratio),
+        "active_units": (p.kl, _share_active),
+        "lifetime_sparseness": (_with_squares(p.z), _lifetime(len(p.z))),
+    }
+    if p.is_count:
+        combined["nats_per_spike"] = np.stack([nats, spikes], axis=1), _ratio
+    return intervals | {key: interval_of_means(values, p.group, make) for key, (values, make) in combined.items()}
+
+
+def _ratio(means: _Means) -> np.ndarray:
+    return np.divide(means[:, 0], means[:, 1], out=np.full(len(means), np.nan), where=means[:, 1] > 0)
+
+
+def _one_minus_ratio(means: _Means) -> np.ndarray:
+    return 1 - _ratio(means)
+
+
+def _share_active(means: _Means) -> np.ndarray:
+    return np.mean(means > metrics.ACTIVE_NATS, axis=1)
+
+
+def _with_squares(z: np.ndarray) -> np.ndarray:
+    z = z.astype(np.float32)
+    return np.concatenate([z, z * z], axis=1)
+
+
+def _lifetime(images: int) -> Callable[[_Means], np.ndarray]:
+    """From means of z and of z² of every unit: (1 − (E z)²/E z²)/(1 − 1/m), 1 for a silent unit, averaged."""
+
+    def average(means: _Means) -> np.ndarray:
+        mean, square = np.split(means, 2, axis=1)
+        ratio = np.divide(mean**2, square, out=np.zeros_like(mean), where=square > 0)
+        each = np.where(square > 0, (1 - ratio) / (1 - 1 / images), 1.0)
+        return each.mean(axis=1)
+
+    return average

@@ -1,0 +1,88 @@
+"""Analyse the posterior of one run, or compare several: `python -m ppl_pvae.analyze RUN [RUN ...]`."""
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import tyro
+
+from ppl_pvae.command import answer, read_flags
+from ppl_pvae.directory import check_writable
+from ppl_pvae.errors import UserError
+
+__all__ = ["Command", "main", "parse"]
+
+
+@dataclass(frozen=True)
+class Command:
+    """Rates, information, energy and how far to trust them: tables, figures and a report, of one run or several."""
+
+    runs: tyro.conf.Positional[tuple[Path, ...]] = ()
+    """Directories of finished runs; several are compared with the first."""
+    data: str | None = None
+    """Other data, whose test images are analysed: what --data of the fit takes."""
+    full: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Also what takes minutes: refinement of every posterior, calibration, predictive checks, more draws."""
+    match_distortion: float | None = None
+    """Compare programs with several runs at this distortion, nats; the middle of the range they share unless given."""
+    out: Path | None = None
+    """Directory to write to; RUN/analysis for one run, runs/comparison for several, numbered if taken."""
+
+
+def parse(arguments: Sequence[str]) -> tuple[Command, Path]:
+    """The command, and the directory it writes to.
+
+    Raises
+    ------
+    UserError
+        For anything in the arguments or the directory that cannot be.
+    """
+    flags = ["--" + one.name.replace("_", "-") for one in fields(Command) if one.name != "runs"]
+    command = read_flags(Command, "python -m ppl_pvae.analyze", arguments, Command(), flags)
+    if not command.runs:
+        raise UserError("name at least one run: the directory that a fit wrote; see --help.")
+    for path in command.runs:
+        if not (path / "config.toml").is_file():
+            raise UserError(f"{path} is no run directory: it has no config.toml; give the directory that a fit wrote.")
+    out = command.out or _default_directory(command.runs)
+    check_writable(out)
+    if command.out is not None and (out / "config.toml").exists():
+        raise UserError(f"{out} has a run; give --out another directory.")
+    return command, out
+
+
+def _default_directory(runs: Sequence[Path]) -> Path:
+    if len(runs) == 1:
+        return runs[0] / "analysis"
+    number, first = 2, Path("runs") / "comparison"
+    out = first
+    while os.path.lexists(out):
+        out, number = first.with_name(f"comparison-{number}"), number + 1
+    return out
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; 0 if it went well, 2 if the input has to be mended, 130 if it was interrupted."""
+    return answer(_run, arguments, "the same command starts anew; runs are never changed")
+
+
+def _run(arguments: Sequence[str]) -> int:
+    command, out = parse(arguments)
+    from ppl_pvae.run.analysing import analyse_to_directory
+
+    analyse_to_directory(
+        command.runs,
+        out,
+        data=command.data,
+        full=command.full,
+        distortion=command.match_distortion,
+        progress=True,
+    )
+    print(f"results: {out} (open {out / 'report.html'})")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

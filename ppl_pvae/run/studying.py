@@ -1,0 +1,153 @@
+"""One run analysed: what is read off its posterior, and what has to be asked of its program."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ppl_pvae.analysis import posterior_of, summarise
+from ppl_pvae.analysis.gabor import fit_gabors
+from ppl_pvae.analysis.information import UnitBill
+from ppl_pvae.analysis.population import (
+    Bounds,
+    gaussian_log_probability,
+    poisson_log_probability,
+    population_bounds,
+    rectified_log_probability,
+)
+from ppl_pvae.analysis.record import Posterior
+from ppl_pvae.analysis.study import ImageEvidence, Study
+from ppl_pvae.analysis.tuning import half_contrast, make_gratings, preferred_responses, tuning
+from ppl_pvae.analysis.uncertainty import metric_intervals
+from ppl_pvae.analysis.value_information import gaussian_information, rectified_information
+from ppl_pvae.data import load
+from ppl_pvae.errors import UserError
+from ppl_pvae.inference.values import Normals, normals_of
+from ppl_pvae.models import BUILT_IN
+from ppl_pvae.run.outcome import describe_posterior
+from ppl_pvae.run.plan import make_plan
+from ppl_pvae.run.record import Run
+
+__all__ = ["posterior_on", "study"]
+
+CONTRASTS = np.array([0.0, 0.125, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0])
+"""Amplitudes of the gratings shown, in pixel values; units are tuned at 1."""
+BILL_IMAGES = 2000
+"""Images for the information of values, whose quadrature is dear, and for the bounds of whole codes."""
+
+
+def posterior_on(run: Run, data: str) -> Posterior:
+    """What a trained program says about the test images of other data.
+
+    Raises
+    ------
+    UserError
+        If the data do not exist or their images are not of the size that the program was trained on.
+    """
+    settings = replace(run.settings, data=data)
+    dataset = load(data, patch_size=settings.patch_size, seed=settings.data_seed)
+    if dataset.test.shape[1] != run.nets.pixels:
+        raise UserError(
+            f"{data} has images of {dataset.test.shape[1]} pixels and {run.path or 'the run'} was trained on "
+            f"{run.nets.pixels}; give data of that size."
+        )
+    own = None if settings.program in BUILT_IN else run.program
+    return describe_posterior(make_plan(settings, dataset, own), run.params)
+
+
+def study(run: Run, name: str, *, data: str | None = None, full: bool = False) -> Study:
+    """Analyse one run.
+
+    Parameters
+    ----------
+    run
+        A finished run.
+    name
+        What it is called in tables.
+    data
+        Other data, whose test images are analysed; None for those of the run.
+    full
+        More images and draws for the evidence, refinement of every image's own posterior, calibration on data drawn
+        from the program, posterior predictive checks.
+
+    Raises
+    ------
+    UserError
+        If the other data do not fit.
+    """
+    posterior = posterior_of(run.tree) if data is None else posterior_on(run, data)
+    beta, summary = run.settings.beta, dict(run.summary)
+    if data is not None:
+        summary |= {**summarise(posterior, beta), "data": data}
+    normals = normals_of(run.params, *run.program, run.nets, _some(posterior.x, BILL_IMAGES))
+    bill = posterior.unit_bill if normals is None else _value_bill(normals)
+    notes: list[str] = []
+    if bill is None:
+        notes.append("No bill: information per unit is worked out for Poisson, Gaussian and rectified Gaussian codes.")
+    evidence = _evidence(run, posterior, notes, images=1000 if full else 500, draws=1000 if full else 200)
+    return Study(
+        name=name,
+        summary=summary,
+        posterior=posterior,
+        intervals=metric_intervals(posterior, beta),
+        bill=bill,
+        bill_images=len(posterior.x) if normals is None else len(normals.loc),
+        unsent=0.0 if normals is None else float((normals.kl - normals.kl_sent).sum(axis=1).mean()),
+        population=_population(posterior, normals),
+        **_looks(run, posterior, notes),
+        evidence=evidence,
+        notes=tuple(notes),
+    )
+
+
+def _some(x: np.ndarray, images: int) -> np.ndarray:
+    return x[_rows(len(x), images)]
+
+
+def _rows(size: int, images: int) -> np.ndarray:
+    """Evenly spaced indices, so that every photograph is among them."""
+    return np.unique(np.linspace(0, size - 1, min(images, size)).astype(int))
+
+
+def _value_bill(normals: Normals) -> UnitBill:
+    """Nats paid and delivered by units with values; what no prior could mend is not told apart."""
+    information = rectified_information if normals.rectified else gaussian_information
+    got, paid = information(normals.loc, normals.scale), normals.kl.mean(axis=0, dtype=np.float64)
+    return UnitBill(paid=paid, delivered=got, mismatch=paid - got, shape=np.full_like(paid, np.nan))
+
+
+def _population(p: Posterior, normals: Normals | None) -> Bounds | None:
+    rows = _rows(len(p.x), BILL_IMAGES)
+    z = p.z[rows]
+    if normals is not None:
+        density: Any = rectified_log_probability if normals.rectified else gaussian_log_probability
+        return population_bounds(lambda part: density(z[part], normals.loc, normals.scale), np.arange(len(rows)))
+    if p.unit_bill is None:
+        return None
+    rates = p.mean[rows]
+    return population_bounds(lambda part: poisson_log_probability(z[part], rates), np.arange(len(rows)))
+
+
+def _evidence(run: Run, p: Posterior, notes: list[str], *, images: int, draws: int) -> ImageEvidence | None:
+    rows = _rows(len(p.x), images)
+    try:
+        weighed = run.evidence(p.x[rows], draws=draws)
+    except UserError as problem:
+        notes.append(f"No evidence: {problem}")
+        return None
+    return ImageEvidence(rows, weighed["log_evidence"].values, weighed["pareto_k"].values, draws)
+
+
+def _looks(run: Run, p: Posterior, notes: list[str]) -> dict[str, Any]:
+    """Gabor functions of the dictionary, and the tuning of every unit to gratings."""
+    if p.shape is None:
+        notes.append("No gratings and no Gabor functions: the height and width of an image are not known.")
+        return dict.fromkeys(("gabors", "tuning", "half_contrast"))
+    gabors = None if p.dictionary is None else fit_gabors(p.dictionary.reshape(-1, *p.shape))
+    if not p.is_nonnegative:
+        notes.append("No tuning: a code with both signs has no rate.")
+        return {"gabors": gabors, "tuning": None, "half_contrast": None}
+    shown = make_gratings(p.shape)
+    tuned = tuning(run.encode(shown.images).values, shown)
+    curve = [preferred_responses(run.encode(contrast * shown.images).values, shown, tuned) for contrast in CONTRASTS]
+    return {"gabors": gabors, "tuning": tuned, "half_contrast": half_contrast(np.stack(curve), CONTRASTS)}
