@@ -39,7 +39,8 @@ def pareto_k(log_weights: Float[np.ndarray, "image draw"]) -> Float[np.ndarray, 
     k = np.full(len(log_weights), np.nan)
     vary = np.ptp(log_weights, axis=1) > 0
     if vary.any():
-        _, k[vary] = array_stats.psislw(log_weights[vary].astype(np.float64), axis=-1)
+        # Made for leave-one-out, ArviZ takes log-likelihoods, whose negative are the log-weights.
+        _, k[vary] = array_stats.psislw(-log_weights[vary].astype(np.float64), axis=-1)
     return k
 
 

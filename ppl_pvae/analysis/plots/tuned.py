@@ -44,21 +44,24 @@ def gabors(fitted: Gabors, is_used: np.ndarray) -> Figure:
 
 @styled
 def tuned(tuning: Tuning, half_contrast: np.ndarray | None, is_used: np.ndarray) -> Figure:
-    """Tuning of the active units' rates to gratings: width, circular variance, frequency, phase, contrast."""
+    """Tuning of the active units' rates to gratings: width, circular variance, frequency, phase, contrast.
+
+    Frequency is in cycles per pixel, contrast in pixel values; units that never fall to half have no width.
+    """
     panels = [
         (np.degrees(tuning.half_width), (0, 90), "half width, degrees"),
         (tuning.circular_variance, (0, 1), "circular variance"),
-        (tuning.frequency, (0, 0.4), "preferred frequency, cycles per pixel"),
+        (tuning.frequency, (0, 0.4), "frequency, cycles per pixel"),
         (tuning.modulation, (0, 2), "F1/F0 over phase"),
     ]
     if half_contrast is not None:
-        panels.append((half_contrast, (0, 2), "half contrast, pixel values"))
+        panels.append((half_contrast, (0, 2), "half contrast"))
     fig = figure(PAGE, 1.9)
     for ax, (values, ends, label) in zip(fig.subplots(1, len(panels)), panels, strict=True):
         known = values[is_used & np.isfinite(values)]
         _histogram(ax, known, ends, label)
         ax.set_title(f"median {np.median(known):.2g}" if len(known) else "none")
-        ax.xaxis.label.set_size(7)
+        ax.xaxis.label.set_size(6.5)
     return fig
 
 

@@ -1,0 +1,67 @@
+"""Several runs side by side: pairs, matches, refusals."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from ppl_pvae.analysis import summarise
+from ppl_pvae.analysis.comparison import check_same_images, differences_of, match_distortion
+from ppl_pvae.analysis.study import ImageEvidence, Study
+from ppl_pvae.analysis.uncertainty import metric_intervals
+from ppl_pvae.errors import UserError
+from tests.analysis.conftest import planted_posterior
+
+
+def a_study(name="a", kind="poisson", evidence=None, seed=0, **changed):
+    p = planted_posterior(kind, images=60, seed=seed)
+    row = summarise(p, 1.0) | {"program": kind, "units": 64, "beta": 1.0, "seed": 0, "data": "planted", **changed}
+    weighed = None if evidence is None else ImageEvidence(np.arange(60), evidence, np.zeros(60), 100)
+    return Study(
+        name=name,
+        summary={"converged": True, **row},
+        posterior=p,
+        intervals=metric_intervals(p, 1.0),
+        bill=p.unit_bill,
+        bill_images=60,
+        unsent=0.0,
+        population=None,
+        gabors=None,
+        tuning=None,
+        half_contrast=None,
+        evidence=weighed,
+    )
+
+
+def test_runs_are_compared_with_the_first():
+    noise = np.random.default_rng(0).normal(size=60)
+    runs = [a_study("a", evidence=noise), a_study("b", evidence=noise + 2), a_study("c"), a_study("d", evidence=-noise)]
+    pairs = differences_of(runs)
+    assert [(pair.name, pair.beside) for pair in pairs] == [("b", "a"), ("d", "a")]
+    assert_allclose(pairs[0].difference.interval.estimate, 2)
+    assert_allclose(pairs[0].difference.standard_error, 0, atol=1e-12)
+    assert_allclose(pairs[1].difference.interval.estimate, -2 * noise.mean())
+
+
+def test_match_reads_off_between_two_runs():
+    def of(name, distortion, spikes, **more):
+        return a_study(name, distortion=distortion, spikes_per_image=spikes, coding_rate=2 * spikes, **more)
+
+    runs = [of("p1", 100.0, 100.0), of("p2", 140.0, 25.0), of("g1", 110.0, 8.0, program="gaussian"),
+            of("g2", 130.0, 2.0, program="gaussian"), of("alone", 120.0, 1.0, program="other")]  # fmt: skip
+    matches = match_distortion(runs)
+    assert [m.program.split(",")[0] for m in matches] == ["poisson", "gaussian"]
+    assert matches[0].distortion == 120  # the middle of what both reach
+    assert_allclose(matches[0].paid["spikes_per_image"], 50)  # half way on a log scale
+    assert_allclose(matches[1].paid["coding_rate"], 8)
+    assert matches[0].between == ("p1", "p2")
+
+
+def test_nothing_is_extrapolated():
+    runs = [a_study("a", distortion=100.0), a_study("b", distortion=120.0)]
+    assert match_distortion(runs, 130.0) == []
+    assert match_distortion([runs[0]]) == []
+
+
+def test_runs_on_different_images_are_refused():
+    with pytest.raises(UserError, match="a and b were tested on different images"):
+        check_same_images([a_study("a"), a_study("b", seed=1)])
