@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpyro
 
 from ppl_pvae.distributions import NegativeBinomial
-from ppl_pvae.models.poisson import learned_ceiling, learned_rate, rate_bounds
+from ppl_pvae.models.poisson import bounded_once, learned_ceiling, learned_rate
 from ppl_pvae.networks import soft_clamp
 
 
@@ -24,7 +24,7 @@ def model(x, nets):
 
 
 def guide(x, nets):
-    (log_r, top), phi = rate_bounds(nets, learned_rate, learned_ceiling), concentration()
+    log_r, top, phi = jnp.log(learned_rate(nets)), learned_ceiling(nets), concentration()
     with numpyro.plate("image", len(x)):
-        log_rate = log_r + soft_clamp(nets.encode(x), top)
+        log_rate = bounded_once(log_r, nets.encode(x), top)
         numpyro.sample("z", NegativeBinomial(log_rate=log_rate, concentration=phi).to_event(1))

@@ -35,7 +35,8 @@ def write_report(
     posterior
         What the program says about the test images.
     summary
-        The run's whole row: that of `summarise` with `program`, `data`, `units`, `beta`, `seed` and `converged`.
+        The run's whole row: that of `summarise` with `program`, `data`, `units`, `beta`, `seed`, `converged` and
+        `steps`, None where parameters were trained elsewhere.
     figures
         Files that `write_figures` left.
     settings
@@ -68,9 +69,11 @@ def write_report(
 
 def _header(name: str, summary: Mapping[str, Any]) -> str:
     badge = words.badge(summary.get("converged"))
+    steps = summary.get("steps")
+    training = "not trained here" if steps is None else f"{words.number(steps)} steps"
     return (
         f'<header><h1>{escape(name)}</h1><span class="badge {badge.replace(" ", "-")}">{badge}</span>'
-        f'<span class="note">seed {escape(str(summary.get("seed", "–")))}, {words.number(summary.get("steps"))} steps, '
+        f'<span class="note">seed {escape(str(summary.get("seed", "–")))}, {training}, '
         f"{words.number(summary.get('seconds'))} s in all; numbers on test images</span></header>"
     )
 
@@ -82,9 +85,12 @@ def _first_screen(
         f"<div><b>{escape(value)}</b><span>{escape(label)}</span></div>"
         for label, value in words.key_numbers(summary, p.is_count)
     )
+    settled = words.convergence_sentence(summary.get("converged"), verdict)
+    if summary.get("steps") is None:
+        settled = "The parameters come from elsewhere, and whether their training converged is not known here."
     said = (
         f'<p class="verdict">{escape(words.verdict_sentences(summary, p.is_count))}</p>'
-        f'<p class="note">{escape(words.convergence_sentence(summary.get("converged"), verdict))}</p>'
+        f'<p class="note">{escape(settled)}</p>'
         f'<div class="numbers">{numbers}</div>'
     )
     bill = page.figure(figures, "bill", "The bill of one image, beside that of sending nothing.")

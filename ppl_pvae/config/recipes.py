@@ -2,7 +2,7 @@
 
 import dataclasses
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,11 @@ def _content(path: Path) -> dict[str, Any]:
     return content
 
 
-def to_toml(settings: Settings, about: Mapping[str, Any] | None = None) -> str:
-    """The settings as TOML; in the table `about` whatever else is worth keeping (versions, the program's text)."""
-    values = {name: value for name, value in dataclasses.asdict(settings).items() if value is not None}
+def to_toml(settings: Settings, about: Mapping[str, Any] | None = None, *, only: Collection[str] | None = None) -> str:
+    """The settings as TOML; in the table `about` whatever else is worth keeping (versions, the program's text).
+
+    `only` names the settings that are worth keeping; all of them where it is None.
+    """
+    kept = (n for n in dataclasses.asdict(settings) if only is None or n in only)
+    values = {name: value for name in kept if (value := getattr(settings, name)) is not None}
     return tomli_w.dumps(values | ({"about": about} if about else {}), multiline_strings=True)

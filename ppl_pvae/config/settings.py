@@ -108,7 +108,7 @@ class Settings:
     largest_log_gain: float = 3.0
     """Soft bound on the logarithm of what an image multiplies a prior rate by, or where that bound starts."""
     ceiling: str = "learned"
-    """Whether each unit learns its bound or all keep the same: learned or fixed."""
+    """Whether each unit learns its bound or all keep the same, as published: learned or fixed."""
     weight_scale: float = 0.05
     """Standard deviation of the initial weights."""
     evaluate_every: int = 100

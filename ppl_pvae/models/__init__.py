@@ -40,8 +40,8 @@ class Variation(NamedTuple):
 
     `prior` is "learned" or "fixed"; `pays` is "latent" or "code"; `log_rate_start` is the range of the uniform start
     of log r, whose middle is the value of a fixed one; `ceiling` ("learned" or "fixed") bounds what an image does to a
-    rate, from or at `largest_log_gain`; `dispersion` ("learned" or "fixed") says whether negative binomial counts
-    learn their `concentration` from there, or stay.
+    rate, from or at `largest_log_gain`, a fixed one as published, before the rate is bounded; `dispersion` ("learned"
+    or "fixed") says whether negative binomial counts learn their `concentration` from there, or stay.
     """
 
     prior: str = "learned"
@@ -57,27 +57,29 @@ DEFAULT = Variation()
 
 
 def _rates(wanted):
-    """The prior rate and the ceiling of the gain that are wanted."""
+    """The prior rate, and how the gain is bounded: what the guide takes besides."""
     low, high = wanted.log_rate_start
     learned = partial(poisson.learned_rate, start=(low, high))
     rate = learned if wanted.prior == "learned" else partial(poisson.fixed_rate, rate=math.exp((low + high) / 2))
     learned_top = partial(poisson.learned_ceiling, start=wanted.largest_log_gain)
     fixed_top = partial(poisson.fixed_ceiling, log_gain=wanted.largest_log_gain)
-    return rate, learned_top if wanted.ceiling == "learned" else fixed_top
+    once, twice = poisson.bounded_once, poisson.bounded_twice
+    top, bounded = (learned_top, once) if wanted.ceiling == "learned" else (fixed_top, twice)
+    return rate, {"ceiling": top, "bounded": bounded}
 
 
 def _poisson(wanted):
-    rate, ceiling = _rates(wanted)
-    guide = partial(poisson.guide, prior_rate=rate, ceiling=ceiling)
+    rate, bounds = _rates(wanted)
+    guide = partial(poisson.guide, prior_rate=rate, **bounds)
     return Program(partial(poisson.model, prior_rate=rate), guide)
 
 
 def _negative_binomial(wanted):
-    rate, ceiling = _rates(wanted)
+    rate, bounds = _rates(wanted)
     learned = partial(negative_binomial.learned_concentration, start=wanted.concentration)
     fixed = partial(negative_binomial.fixed_concentration, concentration=wanted.concentration)
     shared = {"prior_rate": rate, "concentration": learned if wanted.dispersion == "learned" else fixed}
-    guide = partial(negative_binomial.guide, ceiling=ceiling, **shared)
+    guide = partial(negative_binomial.guide, **shared, **bounds)
     return Program(partial(negative_binomial.model, **shared), guide)
 
 

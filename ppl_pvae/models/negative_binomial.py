@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpyro
 
 from ppl_pvae.distributions import NegativeBinomial
-from ppl_pvae.models.poisson import learned_ceiling, learned_rate, rate_bounds
+from ppl_pvae.models.poisson import bounded_once, learned_ceiling, learned_rate
 from ppl_pvae.networks import Nets, soft_clamp
 
 __all__ = [
@@ -46,10 +46,16 @@ def model(x, nets: Nets, prior_rate=learned_rate, concentration=learned_concentr
         numpyro.sample("x", nets.observe(nets.decode(z)), obs=x)
 
 
-def guide(x, nets: Nets, prior_rate=learned_rate, ceiling=learned_ceiling, concentration=learned_concentration):
+def guide(
+    x,
+    nets: Nets,
+    prior_rate=learned_rate,
+    ceiling=learned_ceiling,
+    concentration=learned_concentration,
+    bounded=bounded_once,
+):
     """z ~ NB(λ, φ), λ = r·δr(x) as in the Poisson VAE, φ the prior's."""
-    log_r, top = rate_bounds(nets, prior_rate, ceiling)
-    phi = concentration(nets)
+    log_r, top, phi = jnp.log(prior_rate(nets)), ceiling(nets), concentration(nets)
     with numpyro.plate("image", len(x)):
-        log_rate = log_r + soft_clamp(nets.encode(x), top)
+        log_rate = bounded(log_r, nets.encode(x), top)
         numpyro.sample("z", NegativeBinomial(log_rate=log_rate, concentration=phi).to_event(1))

@@ -11,6 +11,8 @@ __all__ = [
     "LARGEST_LOG_GAIN",
     "LARGEST_LOG_RATE",
     "SMALLEST_LOG_RATE",
+    "bounded_once",
+    "bounded_twice",
     "fixed_ceiling",
     "fixed_rate",
     "from_spread_units",
@@ -19,7 +21,6 @@ __all__ = [
     "learned_ceiling",
     "learned_rate",
     "model",
-    "rate_bounds",
 ]
 
 LARGEST_LOG_RATE = 5.3  # about 200 spikes a window: a bad step cannot overflow
@@ -53,10 +54,14 @@ def fixed_ceiling(nets: Nets, log_gain=10.0):
     return jnp.full((nets.units,), log_gain)
 
 
-def rate_bounds(nets: Nets, prior_rate, ceiling):
-    """log r, and the log-gain at which λ saturates: the ceiling, or what takes r to `LARGEST_LOG_RATE`."""
-    log_r = jnp.log(prior_rate(nets))
-    return log_r, jnp.minimum(ceiling(nets), LARGEST_LOG_RATE - log_r)
+def bounded_once(log_r, log_gain, ceiling):
+    """log λ, bent where the gain meets its ceiling or the rate `LARGEST_LOG_RATE`, whichever comes first."""
+    return log_r + soft_clamp(log_gain, jnp.minimum(ceiling, LARGEST_LOG_RATE - log_r))
+
+
+def bounded_twice(log_r, log_gain, ceiling):
+    """log λ as published, softclamp(log r + softclamp(log δr, ceiling), 5.3): the gain is bent, and then the rate."""
+    return soft_clamp(log_r + soft_clamp(log_gain, ceiling), LARGEST_LOG_RATE)
 
 
 def model(x, nets: Nets, prior_rate=learned_rate):
@@ -67,11 +72,11 @@ def model(x, nets: Nets, prior_rate=learned_rate):
         numpyro.sample("x", nets.observe(nets.decode(z)), obs=x)
 
 
-def guide(x, nets: Nets, prior_rate=learned_rate, ceiling=learned_ceiling):
+def guide(x, nets: Nets, prior_rate=learned_rate, ceiling=learned_ceiling, bounded=bounded_once):
     """z ~ Pois(λ), λ = r·δr(x), gain and rate soft-clamped from above."""
-    log_r, top = rate_bounds(nets, prior_rate, ceiling)
+    log_r, top = jnp.log(prior_rate(nets)), ceiling(nets)
     with numpyro.plate("image", len(x)):
-        numpyro.sample("z", Poisson(log_rate=log_r + soft_clamp(nets.encode(x), top)).to_event(1))
+        numpyro.sample("z", Poisson(log_rate=bounded(log_r, nets.encode(x), top)).to_event(1))
 
 
 def in_spread_units(params):

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ppl_pvae.analysis import Verdict, compare, datatree, write_tree
+from ppl_pvae.analysis import Verdict, compare
 from ppl_pvae.config import (
     OWN_PROGRAM,
     Settings,
@@ -19,14 +19,16 @@ from ppl_pvae.directory import check_directory, check_same
 from ppl_pvae.errors import UserError
 from ppl_pvae.models import Program, as_program
 from ppl_pvae.run.description import describe_plan
+from ppl_pvae.run.finish import finish
 from ppl_pvae.run.fitting import fit_parameters
+from ppl_pvae.run.imported import import_run
 from ppl_pvae.run.outcome import describe_posterior, judge, summary_row
-from ppl_pvae.run.outputs import check_same_data, open_run, write_config, write_json, write_params, write_pictures
+from ppl_pvae.run.outputs import check_same_data, open_run, write_config, write_params
 from ppl_pvae.run.plan import Plan, make_plan
 from ppl_pvae.run.program_files import program_file_of, program_in
 from ppl_pvae.run.record import Run
 
-__all__ = ["Run", "describe", "fit_to_directory", "open_run", "train"]
+__all__ = ["Run", "describe", "fit_to_directory", "import_run", "open_run", "train"]
 
 
 def train(program, x=None, *, out=None, resume=False, check_convergence=False, progress=False, **settings) -> Run:
@@ -138,24 +140,7 @@ def _fit(plan: Plan, folder: Path | None, *, resume, check_convergence, progress
     if check_convergence:
         verdict = _double(plan, summary, folder, resume=resume, progress=progress)
         summary |= {"converged": verdict.converged, "doubling": verdict.as_dict()}
-    tree = datatree(posterior, {"program": plan.settings.program, "data": plan.dataset.name})
-    summary["seconds"] = round(time.perf_counter() - begin, 2)
-    if folder:
-        write_params(folder, fitted.params)
-        write_tree(folder / "posterior.nc", tree)
-        write_pictures(folder, plan, posterior, fitted.history, summary, verdict)
-        summary["seconds"] = round(time.perf_counter() - begin, 2)
-        write_json(folder / "summary.json", summary)
-    return Run(
-        settings=plan.settings,
-        program=plan.program,
-        nets=plan.nets,
-        params=fitted.params,
-        summary=summary,
-        history=fitted.history,
-        tree=tree,
-        path=folder,
-    )
+    return finish(plan, fitted, posterior, summary, folder, begin=begin, verdict=verdict)
 
 
 def _double(plan: Plan, summary: dict[str, Any], folder: Path | None, *, resume, progress) -> Verdict:

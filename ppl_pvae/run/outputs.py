@@ -26,6 +26,9 @@ from ppl_pvae.run.record import Run
 __all__ = ["check_same_data", "open_run", "versions", "write_config", "write_json", "write_params", "write_pictures"]
 
 _VERSIONED = ("numpyro", "jax", "jaxlib", "optax", "equinox", "numpy")
+# What there is to say of parameters that were not trained here: no setting of a training.
+_OF_IMPORTED = ("program", "data", "units", "beta", "seed", "encoder", "decoder", "encoder_bias", "decoder_bias")
+_OF_IMPORTED += ("likelihood", "noise", "prior", "ceiling", "largest_log_gain", "patch_size", "data_seed")
 
 
 def versions() -> dict[str, str]:
@@ -51,10 +54,16 @@ def write_config(folder: Path, plan: Plan) -> None:
         **({"image_shape": list(plan.nets.shape)} if plan.nets.shape else {}),
         "data": plan.dataset.name,
         "data_digest": _digest(plan.dataset),
+        **({"imported": plan.imported} if plan.imported else {}),
         "versions": versions(),
         "program_text": program_text(plan),
     }
-    _write_text(folder / "config.toml", to_toml(plan.settings, about))
+    _write_text(folder / "config.toml", to_toml(plan.settings, about, only=_told(plan)))
+
+
+def _told(plan: Plan) -> list[str]:
+    """The names of the settings that say something about the run."""
+    return [name for name in asdict(plan.settings) if not plan.imported or name in _OF_IMPORTED]
 
 
 def _digest(dataset: Dataset) -> str:
@@ -69,12 +78,18 @@ def check_same_data(plan: Plan, folder: Path) -> None:
     Raises
     ------
     UserError
-        If the training images, or the text of a program of one's own, are not those that the run was started with.
+        If the training images, or the text of a program of one's own, are not those that the run was started with, or
+        its parameters were imported.
     """
     path = folder / "config.toml"
     if not path.is_file():
         return
     about = read_about(path)
+    if "imported" in about:
+        raise UserError(
+            f"{folder} holds {about['imported']}, imported and not trained: there is nothing to continue; give --out "
+            "another directory."
+        )
     if about.get("data_digest") != _digest(plan.dataset):
         raise UserError(f"{folder} was started with other images; give them again, or give --out another directory.")
     text = program_text(plan)
@@ -105,7 +120,7 @@ def write_pictures(
         posterior=posterior,
         summary=summary,
         figures=figures,
-        settings=asdict(plan.settings),
+        settings={name: getattr(plan.settings, name) for name in _told(plan)},
         versions=versions(),
         data_info=plan.dataset.info,
         verdict=verdict,

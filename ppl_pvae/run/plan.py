@@ -44,7 +44,8 @@ class Plan:
     """A program, its data, and how it will be trained.
 
     `not_exact` says why the expected distortion has no closed form for the program; None where it has one. `text` is
-    that of the file in which a program of one's own is written, None for others.
+    that of the file in which a program of one's own is written, None for others. `imported` names the file that
+    parameters came from which are not trained here.
     """
 
     settings: Settings
@@ -55,6 +56,7 @@ class Plan:
     not_exact: str | None
     code: Code
     text: str | None = None
+    imported: str | None = None
 
     @property
     def has_temperature(self) -> bool:

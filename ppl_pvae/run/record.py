@@ -162,7 +162,9 @@ class Run:
         """The summary in words and numbers, a line each."""
         rows = [(label, self.summary[key], unit) for key, label, unit in _TABLE if self.summary.get(key) is not None]
         lines = [f"{label:<26} {value:>12.4g}  {unit}".rstrip() for label, value, unit in rows]
-        verdict = {True: "converged", False: "NOT converged", None: "not checked (--check-convergence)"}
+        elsewhere = self.summary["steps"] is None
+        unknown = "not known (trained elsewhere)" if elsewhere else "not checked (--check-convergence)"
+        verdict = {True: "converged", False: "NOT converged", None: unknown}
         lines.append(f"{'convergence':<26} {verdict[self.summary['converged']]}")
         return "\n".join(lines)
 

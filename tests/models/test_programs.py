@@ -72,6 +72,23 @@ def test_poisson_rates_are_prior_times_gain():
     assert (base_of(sites("poisson", params=loud).guide["z"]["fn"]).log_rate <= 5.3001).all()
 
 
+@pytest.mark.parametrize("name", ["poisson", "negative-binomial"])
+def test_with_a_fixed_ceiling_rates_are_as_published(name):
+    """log λ = softclamp(log r + softclamp(Wx, 10), 5.3), also where both are met; one clamp is something else."""
+    params = weights(1) | {"log_prior_rate": jnp.array([-5.0, -1.0, 3.0]), "encoder_bias": jnp.array([9.0, 6.0, 2.0])}
+
+    def clamped(value, top):
+        return top - np.logaddexp(0, top - value)
+
+    log_gain = X @ np.asarray(params["encoder"].weight, np.float64) + np.asarray(params["encoder_bias"])
+    expected = clamped(np.asarray(params["log_prior_rate"]) + clamped(log_gain, 10.0), 5.3)
+    found = base_of(sites(name, Variation(ceiling="fixed", largest_log_gain=10.0), params).guide["z"]["fn"]).log_rate
+    assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+    at_once = np.asarray(params["log_prior_rate"])
+    at_once = at_once + clamped(log_gain, np.minimum(10.0, 5.3 - at_once))
+    assert np.abs(at_once - expected).max() > 0.1
+
+
 def test_negative_binomial_counts_have_the_rates_of_the_poisson_program_and_one_concentration():
     """λ and r as there; φ of posterior and prior the parameter's, soft-clamped between 0.01 and 10⁶."""
     params = weights(1) | {"log_prior_rate": jnp.array([-1.0, -80.0, 0.5]), "log_largest_gain": jnp.full(3, 3.0)}

@@ -41,7 +41,7 @@ def draw_figures(
     posterior
         What the program says about the test images.
     history
-        Lines of `metrics.jsonl`.
+        Lines of `metrics.jsonl`; none of parameters that were not trained here.
     summary
         Row of the run, with `beta` and `converged` in it.
     pictures
@@ -50,14 +50,15 @@ def draw_figures(
     Returns
     -------
     dict
-        `dictionary` (linear decoders), `bill`, `raster`, `training`, `rates`, `prior` (priors with rates), `nats`,
-        `delivered` (Poisson codes), `preprocessing`.
+        `dictionary` (linear decoders), `bill`, `raster`, `training` (where there was one), `rates`, `prior` (priors
+        with rates), `nats`, `delivered` (Poisson codes), `preprocessing`.
     """
+    lines = list(history)
     figures = {
         "dictionary": None if posterior.dictionary is None else dictionary(posterior),
         "bill": bill(summary, summary["beta"]),
         "raster": raster(posterior),
-        "training": training(history, summary["silent_free_energy"], posterior.activity_word),
+        "training": training(lines, summary["silent_free_energy"], posterior.activity_word) if lines else None,
         "rates": rates(posterior),
         "prior": None if posterior.prior_mean is None else prior(posterior),
         "nats": nats(posterior),
