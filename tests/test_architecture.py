@@ -38,7 +38,7 @@ MAY_IMPORT = {
 
 # Analysis that a NumPy array is enough for, and what else such a module may use.
 ON_NUMPY_ALONE = ("convergence", "metrics", "record", "summary")
-ON_NUMPY_ALONE += ("energy", "gabor", "information", "intervals", "tuning")
+ON_NUMPY_ALONE += ("energy", "gabor", "information", "intervals", "predictive", "tuning")
 WITH_NUMPY = {"numpy", "jaxtyping"}
 
 

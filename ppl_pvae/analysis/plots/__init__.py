@@ -1,6 +1,8 @@
 """Figures of one run, each a function that returns a matplotlib Figure; importing this imports matplotlib."""
 
 from ppl_pvae.analysis.plots.bill import bill
+from ppl_pvae.analysis.plots.calibration import calibration
+from ppl_pvae.analysis.plots.checks import checks
 from ppl_pvae.analysis.plots.delivered import delivered
 from ppl_pvae.analysis.plots.dictionary import dictionary
 from ppl_pvae.analysis.plots.files import draw_figures, write_figures
@@ -13,6 +15,8 @@ from ppl_pvae.analysis.plots.training import training
 
 __all__ = [
     "bill",
+    "calibration",
+    "checks",
     "delivered",
     "dictionary",
     "draw_figures",
