@@ -40,7 +40,7 @@ MAY_IMPORT = {
 
 # Analysis that a NumPy array is enough for, and what else such a module may use.
 ON_NUMPY_ALONE = ("convergence", "metrics", "record", "summary")
-ON_NUMPY_ALONE += ("elasticity", "energy", "gabor", "information", "intervals", "tuning")
+ON_NUMPY_ALONE += ("elasticity", "energy", "gabor", "information", "intervals", "predictive", "tuning", "uncertainty")
 WITH_NUMPY = {"numpy", "jaxtyping"}
 
 

@@ -32,7 +32,7 @@ from ppl_pvae.inference.estimators import Hard, is_local
 from ppl_pvae.inference.evaluation import held_globals
 from ppl_pvae.inference.free_energy import check_plate, per_image, run_program
 
-__all__ = ["Evidence", "importance_weighted"]
+__all__ = ["Evidence", "check_unscaled", "importance_weighted"]
 
 # Draws that are made at once, of whatever images: one compilation for all numbers of both. Mapping over the draws of an
 # image would spare encoding it again, but makes the samplers take all their branches, and is no faster.
@@ -92,7 +92,7 @@ def _compile(model, guide, nets, plate: str):
             if site["type"] != "sample":
                 continue
             if is_local(site, plate):
-                _check_unscaled(name, site)
+                check_unscaled(name, site)
                 if not site["is_observed"]:
                     log_weight = log_weight - _log_posterior(name, traces.guide[name], site["fn"])
                 log_weight = log_weight + per_image(_log_prob(name, site["fn"], site["value"]))
@@ -105,7 +105,7 @@ def _compile(model, guide, nets, plate: str):
 
 def _log_posterior(name, guide_site, p):
     q = guide_site["fn"]
-    _check_unscaled(name, guide_site)
+    check_unscaled(name, guide_site)
     check_same_event(name, q, p)
     kinds = [_kind_of_probability(name, each) for each in (q, p)]
     if kinds[0] != kinds[1]:
@@ -135,12 +135,19 @@ def _log_prob(name, fn, value):
         ) from None
 
 
-def _check_unscaled(name, site):
+def check_unscaled(name, site):
+    """Refuse a site whose probability is raised to a power.
+
+    Raises
+    ------
+    ValueError
+        If it is under a scale other than 1.
+    """
     scale = site["scale"]
     if scale is not None and (isinstance(scale, Tracer) or np.any(np.asarray(scale) != 1)):
         raise ValueError(
-            f"site {name!r} is under a scale, and a power of a probability is none: ask for the evidence of the "
-            "program without numpyro.handlers.scale and without subsampled plates."
+            f"site {name!r} is under a scale, and a power of a probability is none: take the program "
+            "without numpyro.handlers.scale and without subsampled plates."
         )
 
 

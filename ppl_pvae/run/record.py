@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import jax.numpy as jnp
 import numpy as np
@@ -17,6 +17,7 @@ from ppl_pvae.inference.evaluation import encode
 from ppl_pvae.inference.evidence import importance_weighted
 from ppl_pvae.models import Program
 from ppl_pvae.networks import LIKELIHOODS, Nets
+from ppl_pvae.run.checking import calibrate, check
 
 __all__ = ["Run"]
 
@@ -167,6 +168,64 @@ class Run:
         verdict = {True: "converged", False: "NOT converged", None: unknown}
         lines.append(f"{'convergence':<26} {verdict[self.summary['converged']]}")
         return "\n".join(lines)
+
+    def calibrate(self, images: int = 1000, draws: int = 99, seed: int = 0) -> xr.Dataset:
+        """Simulation-based calibration: is the guide's posterior the one that the model implies?
+
+        Codes are drawn from the prior, images from the likelihood, and each code is ranked among posterior draws for
+        its image. Ranks are uniform if the posterior is exact; that of a guide is not where its family, its encoder or
+        a β other than 1 keeps it from being so. The images are the program's own: whether yours look like them is what
+        `check` asks.
+
+        Parameters
+        ----------
+        images
+            Images to simulate, >= 20.
+        draws
+            L, posterior draws for each; L + 1 a multiple of 20 makes bins of equal width.
+        seed
+            Of everything drawn.
+
+        Returns
+        -------
+        xr.Dataset
+            `rank` (image, unit), 0 to L; by unit `p_value` (chi-square), `shift` of the mean rank, `spread` (above 1:
+            the posterior is too narrow) and `tied` (near 1: ranks say little); attribute `p_value`, all units together
+            (Bonferroni). `analysis.plots.calibration(judge_ranks(rank, L))` draws it.
+
+        Raises
+        ------
+        UserError
+            If there are too few images or draws, or the program makes no images by itself.
+
+        Notes
+        -----
+        Source: Talts et al. 2018 (arXiv:1804.06788).
+        """
+        return calibrate(self.params, self.program, self.nets, images=images, draws=draws, seed=seed)
+
+    def check(
+        self, x, replicates: int = 99, seed: int = 0, prediction: Literal["prior", "posterior"] = "prior"
+    ) -> xr.Dataset:
+        """Predictive checks: statistics of images (image, pixel) and of their codes beside what the program makes.
+
+        Images stand beside data sets of as many images from the prior or, with `prediction="posterior"`, made again
+        from the codes of the images themselves; codes, one posterior draw an image, beside codes from the prior.
+
+        Returns
+        -------
+        xr.Dataset
+            By statistic `observed`, `replicated` (statistic, replicate) and the two-sided `p_value`, never below
+            2/(replicates + 1); `of` says whether the statistic is one of images or codes.
+
+        Raises
+        ------
+        UserError
+            If the images have another number of pixels than those of the training, there are no replicates, or the
+            program makes no images by itself.
+        """
+        x, shape, wanted = self._images(x), self.nets.shape, {"replicates": replicates, "seed": seed}
+        return check(self.params, self.program, self.nets, x, shape, **wanted, prediction=prediction)
 
 
 def _with_nets(program, nets):

@@ -1,6 +1,8 @@
 """Figures of one run and of several, each a function that returns a matplotlib Figure; this imports matplotlib."""
 
 from ppl_pvae.analysis.plots.bill import bill
+from ppl_pvae.analysis.plots.calibration import calibration
+from ppl_pvae.analysis.plots.checks import checks
 from ppl_pvae.analysis.plots.delivered import delivered
 from ppl_pvae.analysis.plots.dictionary import dictionary
 from ppl_pvae.analysis.plots.files import draw_figures, save_figures, write_figures
@@ -14,6 +16,8 @@ from ppl_pvae.analysis.plots.training import training
 
 __all__ = [
     "bill",
+    "calibration",
+    "checks",
     "delivered",
     "dictionary",
     "draw_comparison",
