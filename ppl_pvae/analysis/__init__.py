@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ppl_pvae.analysis.convergence import Verdict, compare, slopes
-from ppl_pvae.analysis.record import Posterior
+from ppl_pvae.analysis.record import Posterior, Predicted
 from ppl_pvae.analysis.report import write_report
 from ppl_pvae.analysis.summary import summarise
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Posterior",
+    "Predicted",
     "Verdict",
     "compare",
     "datatree",

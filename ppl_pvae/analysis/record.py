@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -10,7 +11,32 @@ from jaxtyping import Float, Num, Shaped
 
 from ppl_pvae.analysis.information import UnitBill, poisson_bill, poisson_kl
 
-__all__ = ["Posterior"]
+__all__ = ["Posterior", "Predicted"]
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What the program itself makes up: images from its prior, images again from codes of given ones, its globals.
+
+    Parameters
+    ----------
+    prior_z, prior_x
+        Codes drawn from the prior, (prior draw, unit), and images from the likelihood, (prior draw, pixel).
+    x
+        Images drawn again from posterior codes of the first test images, (draw, drawn image, pixel).
+    mean, variance
+        Of each pixel of those over codes and noise, (drawn image, pixel); None where the likelihood has no variance.
+    globals_posterior, globals_prior
+        Draws of each latent of the whole data set by name, (draw, ...).
+    """
+
+    prior_z: Num[np.ndarray, "prior_draw unit"]
+    prior_x: Num[np.ndarray, "prior_draw pixel"]
+    x: Num[np.ndarray, "draw drawn_image pixel"]
+    mean: Float[np.ndarray, "drawn_image pixel"] | None
+    variance: Float[np.ndarray, "drawn_image pixel"] | None
+    globals_posterior: Mapping[str, np.ndarray] = field(default_factory=dict)
+    globals_prior: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

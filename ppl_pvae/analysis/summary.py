@@ -46,6 +46,7 @@ def summarise(posterior: Posterior, beta: float) -> dict[str, float | None]:
         "distortion_sampled": float(p.distortion_sampled.mean(dtype="float64")),
         "squared_error": float(p.squared_error.mean(dtype="float64")),
         "coding_rate": nats,
+        "global_kl": p.global_kl,
         "firing_rate": metrics.firing_rate(p.activity),
         "spikes_per_image": spikes,
         "zeros": metrics.zeros(p.z),

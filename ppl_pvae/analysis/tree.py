@@ -11,26 +11,29 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ppl_pvae.analysis.record import Posterior
+from ppl_pvae.analysis.record import Posterior, Predicted
 from ppl_pvae.errors import UserError
 
 __all__ = ["FORMAT_VERSION", "datatree", "open_tree", "write_tree"]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Raised when a reader of older files would misread a newer one."""
 
 _IMAGE_UNIT = ("image", "unit")
 _IMAGE_PIXEL = ("image", "pixel")
 
 
-def datatree(posterior: Posterior, attrs: Mapping[str, Any] | None = None) -> xr.DataTree:
+def datatree(
+    posterior: Posterior, attrs: Mapping[str, Any] | None = None, predicted: Predicted | None = None
+) -> xr.DataTree:
     """Label a posterior: ArviZ groups, named dims, units in attributes.
 
     Under an amortised guide the rate is a function of the image, not a random draw, so it is stored once as
     `rate` (image, unit) and summarised over images (`sample_dims=["image"]`). Only the code itself has draws:
     `z` (image, unit), one for every image, and `counts` (chain, draw, drawn_image, unit), more for the first ones.
-    For a code that is no count `rate` is E z and `counts` holds its values. R-hat and the like mean nothing for these
-    independent draws.
+    For a code that is no count `rate` is E z and `counts` holds its values. Latents of the whole data set have draws
+    under their own names. R-hat and the like mean nothing for these independent draws, and `loo` nothing at all where
+    every image has a latent of its own.
 
     Parameters
     ----------
@@ -38,17 +41,15 @@ def datatree(posterior: Posterior, attrs: Mapping[str, Any] | None = None) -> xr
         What the program says about the images.
     attrs
         More attributes of the root, such as the settings of the run.
+    predicted
+        What the program makes up, for the groups `prior`, `prior_predictive` and `posterior_predictive`; None for a
+        program that makes no images by itself.
     """
     groups = {
         "/": xr.Dataset(attrs=_attributes(posterior, attrs or {})),
-        "/posterior": _posterior(posterior),
-        "/posterior_predictive": xr.Dataset(
-            {
-                "reconstruction": _array(
-                    _IMAGE_PIXEL, posterior.reconstruction, "mean of the likelihood at the draw z", "pixel value"
-                )
-            }
-        ),
+        "/posterior": _posterior(posterior, predicted),
+        "/posterior_predictive": _posterior_predictive(posterior, predicted),
+        **({} if predicted is None else _prior(posterior, predicted)),
         "/observed_data": xr.Dataset({"x": _array(_IMAGE_PIXEL, posterior.x, "image", "pixel value")}),
         "/sample_stats": _sample_stats(posterior),
         "/constant_data": _constant_data(posterior),
@@ -93,10 +94,13 @@ def open_tree(path: str | os.PathLike[str]) -> xr.DataTree:
     if version > FORMAT_VERSION:
         tree.close()
         raise UserError(f"{path} has format {version}, this package reads up to {FORMAT_VERSION}: update ppl_pvae.")
+    if version < FORMAT_VERSION:
+        tree.close()
+        raise UserError(f"{path} has format {version}, of an older version of this package: fit anew.")
     return tree
 
 
-def _posterior(p: Posterior) -> xr.Dataset:
+def _posterior(p: Posterior, made: Predicted | None) -> xr.Dataset:
     unit = "spikes per image" if p.is_count else "activity"
     drawn = p.draws[np.newaxis]
     return xr.Dataset(
@@ -111,13 +115,63 @@ def _posterior(p: Posterior) -> xr.Dataset:
                 "posterior draws for the first images",
                 unit,
             ),
+            **_globals({} if made is None else made.globals_posterior, p.mean.shape[1]),
         }
     )
+
+
+def _dims(name: str, shape: tuple[int, ...], units: int) -> tuple[str, ...]:
+    return ("unit",) if shape == (units,) else tuple(f"{name}_dim_{i}" for i in range(len(shape)))
+
+
+def _globals(draws: Mapping[str, np.ndarray], units: int) -> dict[str, xr.Variable]:
+    """Latents of the whole data set: by unit where they have a value for each, with dims of their own elsewhere."""
+    return {
+        name: _array(
+            ("chain", "draw", *_dims(name, values.shape[1:], units)),
+            values[np.newaxis],
+            "draws of a latent of the whole data set",
+            "1",
+        )
+        for name, values in draws.items()
+    }
+
+
+def _posterior_predictive(p: Posterior, made: Predicted | None) -> xr.Dataset:
+    told = {
+        "reconstruction": _array(_IMAGE_PIXEL, p.reconstruction, "mean of the likelihood at the draw z", "pixel value")
+    }
+    if made is not None:
+        again = made.x[np.newaxis]
+        told["x"] = _array(("chain", "draw", "drawn_image", "pixel"), again, "images drawn again", "pixel value")
+        if made.mean is not None and made.variance is not None:
+            about = "over codes and noise of the likelihood"
+            told["mean"] = _array(("drawn_image", "pixel"), made.mean, f"mean {about}", "pixel value")
+            told["variance"] = _array(
+                ("drawn_image", "pixel"), made.variance, f"variance {about}", "squared pixel value"
+            )
+    return xr.Dataset(told)
+
+
+def _prior(p: Posterior, made: Predicted) -> dict[str, xr.Dataset]:
+    unit = "spikes per image" if p.is_count else "activity"
+    codes = _stored(made.prior_z, p.is_count)[np.newaxis]
+    prior = {
+        "z": _array(
+            ("chain", "draw", "unit"), codes, "codes drawn from the prior, global latents at one posterior draw", unit
+        )
+    }
+    images = _array(("chain", "draw", "pixel"), made.prior_x[np.newaxis], "images drawn from the prior", "pixel value")
+    return {
+        "/prior": xr.Dataset({**prior, **_globals(made.globals_prior, p.mean.shape[1])}),
+        "/prior_predictive": xr.Dataset({"x": images}),
+    }
 
 
 def _sample_stats(p: Posterior) -> xr.Dataset:
     data = {
         "kl": _array(_IMAGE_UNIT, p.kl, "KL of the unit for the image", "nat"),
+        "coding_rate": _array(("image",), p.kl.sum(axis=1), "KL of the image, summed over units", "nat"),
         "distortion": _array(("image",), p.distortion, "distortion expected under the posterior", "nat"),
         "distortion_sampled": _array(("image",), p.distortion_sampled, "distortion at the draw z", "nat"),
         "squared_error": _array(

@@ -20,6 +20,7 @@ _METRICS = {
     "distortion_sampled": ("distortion, sampled", "nats per image", "at one posterior draw"),
     "squared_error": ("squared error", "per image", "summed over pixels, at one posterior draw"),
     "coding_rate": ("coding rate", "nats per image", "KL from prior to posterior, summed over units"),
+    "global_kl": ("KL of global latents", "nats per image", "of the whole data set, divided by its training images"),
     "firing_rate": ("{activity} per unit", "per image", "mean over units and images"),
     "spikes_per_image": ("{activity} per image", "", "summed over units"),
     "zeros": ("zeros", "%", "share of silent (image, unit) pairs in one posterior draw"),

@@ -6,6 +6,7 @@ from typing import Any
 
 from ppl_pvae.analysis import Posterior, Verdict, datatree, write_tree
 from ppl_pvae.run.fitting import Fitted
+from ppl_pvae.run.outcome import describe_prediction
 from ppl_pvae.run.outputs import write_json, write_params, write_pictures
 from ppl_pvae.run.plan import Plan
 from ppl_pvae.run.record import Run
@@ -27,7 +28,8 @@ def finish(
 
     `begin` is when it began, by `time.perf_counter`.
     """
-    tree = datatree(posterior, {"program": plan.settings.program, "data": plan.dataset.name})
+    about = {"program": plan.settings.program, "data": plan.dataset.name}
+    tree = datatree(posterior, about, describe_prediction(plan, fitted.params))
     summary = summary | {"seconds": round(time.perf_counter() - begin, 2)}
     if folder:
         write_params(folder, fitted.params)

@@ -6,17 +6,20 @@ import jax
 import numpy as np
 from jax import random
 
-from ppl_pvae.analysis import Posterior, slopes, summarise
+from ppl_pvae.analysis import Posterior, Predicted, slopes, summarise
 from ppl_pvae.inference import FreeEnergy, Reparameterised
 from ppl_pvae.inference.evaluation import draw_codes, held_globals, linear_dictionary, read_out
+from ppl_pvae.inference.global_draws import draw_globals
 from ppl_pvae.inference.silence import silent_free_energy
+from ppl_pvae.inference.simulation import draw_posterior, predict, simulate
 from ppl_pvae.run.fitting import Fitted, measure
 from ppl_pvae.run.plan import Plan
 
-__all__ = ["describe_posterior", "judge", "summary_row"]
+__all__ = ["describe_posterior", "describe_prediction", "judge", "summary_row"]
 
 DRAWN_IMAGES = 100
-DRAWS = 20
+DRAWS = 50  # of the codes of each, and of latents of the whole data set
+PRIOR_DRAWS = 500
 JUDGED_IMAGES = 10_000  # training images on which convergence is judged
 
 
@@ -56,6 +59,32 @@ def describe_posterior(plan: Plan, params, split: str = "test") -> Posterior:
             x,
             plan.dataset.train.mean(axis=0),
         ),
+    )
+
+
+def describe_prediction(plan: Plan, params) -> Predicted | None:
+    """What the trained program makes up; None for one that makes no images by itself."""
+    x = np.asarray(plan.dataset.test[:DRAWN_IMAGES])
+    key_prior, key_again, key_globals = random.split(random.fold_in(random.key(plan.settings.seed), 1), 3)
+    program = (params, *plan.program, plan.nets)
+    try:
+        prior = simulate(key_prior, *program, images=PRIOR_DRAWS)
+        again = np.stack([made.x for made in draw_posterior(key_again, *program, x, draws=DRAWS)])
+    except ValueError:
+        return None
+    try:
+        moments = predict(key_again, *program, x, draws=DRAWS)
+    except ValueError:  # a likelihood without a variance
+        moments = None
+    drawn = draw_globals(key_globals, *program, x, draws=DRAWS, prior_draws=PRIOR_DRAWS)
+    return Predicted(
+        prior_z=prior.z,
+        prior_x=prior.x,
+        x=again,
+        mean=None if moments is None else moments.mean.astype(np.float32),
+        variance=None if moments is None else moments.variance.astype(np.float32),
+        globals_posterior=drawn.posterior,
+        globals_prior=drawn.prior,
     )
 
 

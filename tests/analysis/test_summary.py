@@ -16,6 +16,7 @@ KEYS = {
     "distortion",
     "distortion_sampled",
     "coding_rate",
+    "global_kl",
     "firing_rate",
     "spikes_per_image",
     "zeros",

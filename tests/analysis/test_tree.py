@@ -1,9 +1,11 @@
 """The labelled posterior: written and read back bit for bit, and taken by ArviZ."""
 
+import arviz_plots
+import arviz_stats
 import numpy as np
 import pytest
 
-from ppl_pvae.analysis import datatree, open_tree, write_tree
+from ppl_pvae.analysis import Predicted, datatree, open_tree, write_tree
 from ppl_pvae.errors import UserError
 
 
@@ -23,7 +25,7 @@ def test_values_come_back_bit_for_bit(make_posterior, tmp_path, kind, shape):
         assert posterior["counts"].dtype == (np.uint16 if kind == "poisson" else np.float32)
         np.testing.assert_array_equal(stats["kl"], p.kl)
         np.testing.assert_array_equal(tree["observed_data"]["x"], p.x)
-        np.testing.assert_array_equal(tree["posterior_predictive"]["mean"], p.reconstruction)
+        np.testing.assert_array_equal(tree["posterior_predictive"]["reconstruction"], p.reconstruction)
         np.testing.assert_array_equal(constant["dictionary"], p.dictionary)
         np.testing.assert_array_equal(constant["photograph"], p.group)
         assert list(constant["photograph_name"].values) == list(p.group_names)
@@ -85,4 +87,52 @@ def test_a_newer_format_is_refused(make_posterior, tmp_path):
     tree.attrs["format_version"] = 99
     write_tree(tmp_path / "posterior.nc", tree)
     with pytest.raises(UserError, match="update"):
+        open_tree(tmp_path / "posterior.nc")
+
+
+def a_prediction(p, rng, **more):
+    images, pixels = p.draws.shape[1], p.x.shape[1]
+    return Predicted(
+        prior_z=rng.poisson(0.3, (30, p.mean.shape[1])),
+        prior_x=rng.normal(size=(30, pixels)).astype(np.float32),
+        x=rng.normal(size=(len(p.draws), images, pixels)).astype(np.float32),
+        mean=rng.normal(size=(images, pixels)).astype(np.float32),
+        variance=rng.gamma(1.0, size=(images, pixels)).astype(np.float32),
+        **more,
+    )
+
+
+def test_what_the_program_makes_up_has_the_groups_of_arviz(make_posterior, tmp_path):
+    p, rng = make_posterior("poisson", units=6, images=12), np.random.default_rng(0)
+    scale, rate = rng.gamma(2.0, size=(len(p.draws),)), rng.gamma(2.0, size=(len(p.draws), 6))
+    again = {"scale": rng.gamma(2.0, size=30), "rate_of_group": rng.gamma(2.0, size=(30, 6))}
+    made = a_prediction(p, rng, globals_posterior={"scale": scale, "rate_of_group": rate}, globals_prior=again)
+    write_tree(tmp_path / "posterior.nc", datatree(p, predicted=made))
+    with open_tree(tmp_path / "posterior.nc") as tree:
+        assert set(tree.children) >= {"prior", "prior_predictive", "posterior_predictive", "observed_data"}
+        posterior, predictive = tree["posterior"], tree["posterior_predictive"]
+        np.testing.assert_array_equal(posterior["scale"], scale[np.newaxis])
+        assert posterior["rate_of_group"].dims == ("chain", "draw", "unit")  # one value a unit
+        np.testing.assert_array_equal(predictive["x"], made.x[np.newaxis])
+        np.testing.assert_array_equal(predictive["variance"], made.variance)
+        np.testing.assert_array_equal(tree["prior"]["z"], made.prior_z[np.newaxis])
+        assert tree["prior"]["z"].dtype == np.uint16
+        np.testing.assert_array_equal(tree["prior_predictive"]["x"], made.prior_x[np.newaxis])
+        np.testing.assert_allclose(tree["sample_stats"]["coding_rate"], p.kl.sum(axis=1))
+
+
+def test_arviz_reads_globals_and_predictions(make_posterior):
+    p, rng = make_posterior("poisson", units=6, images=12), np.random.default_rng(0)
+    rate = rng.gamma(2.0, size=(len(p.draws), 6))
+    tree = datatree(p, predicted=a_prediction(p, rng, globals_posterior={"hyper": rate}))
+    table = arviz_stats.summary(tree, kind="stats", var_names=["hyper"], round_to="none")
+    np.testing.assert_allclose(table["mean"].astype(float), rate.mean(0), rtol=1e-6)
+    arviz_plots.plot_ppc_dist(tree, num_samples=3, backend="none")
+
+
+def test_a_posterior_of_an_older_version_is_refused(make_posterior, tmp_path):
+    tree = datatree(make_posterior("poisson", units=3, images=12))
+    tree.attrs["format_version"] = 1
+    write_tree(tmp_path / "posterior.nc", tree)
+    with pytest.raises(UserError, match="format 1"):
         open_tree(tmp_path / "posterior.nc")

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from ppl_pvae.analysis import metrics
 from ppl_pvae.analysis.comparison import Match, Pair
 from ppl_pvae.analysis.plots.delivered import delivered
-from ppl_pvae.analysis.plots.energy import energy
+from ppl_pvae.analysis.plots.efficiency import efficiency
 from ppl_pvae.analysis.plots.evidence import evidence
 from ppl_pvae.analysis.plots.style import mark
 from ppl_pvae.analysis.plots.tuned import gabors, tuned
@@ -24,7 +24,7 @@ def draw_study(study: Study) -> dict[str, Figure]:
     used = metrics.is_active(study.posterior.kl)
     figures = {
         "delivered": None if study.bill is None else delivered(study.bill),
-        "energy": energy([study]),
+        "energy": efficiency([study]),
         "evidence": None if study.evidence is None else evidence(study.posterior, study.evidence),
         "gabors": None if study.gabors is None else gabors(study.gabors, used),
         "tuned": None if study.tuning is None else tuned(study.tuning, study.half_contrast, used),
@@ -44,7 +44,7 @@ def draw_comparison(studies: Sequence[Study], pairs: Sequence[Pair], matches: Se
         "differences": differences(pairs, "evidence"),
         "bills": bills(studies),
         "uses": uses(studies),
-        "energy": energy(studies),
+        "energy": efficiency(studies),
     }
     drawn = {name: fig for name, fig in figures.items() if fig is not None}
     for fig in drawn.values():

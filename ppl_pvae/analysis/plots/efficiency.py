@@ -12,14 +12,14 @@ from ppl_pvae.analysis.plots.style import GREY, figure, log_axis, styled
 from ppl_pvae.analysis.plots.versus import COLOURS
 from ppl_pvae.analysis.study import Study
 
-__all__ = ["RATIOS", "energy"]
+__all__ = ["RATIOS", "efficiency"]
 
 RATIOS = np.geomspace(1e-4, 10, 200)
 """Cost of a unit's rest through the window, in spikes."""
 
 
 @styled
-def energy(studies: Sequence[Study]) -> Figure | None:
+def efficiency(studies: Sequence[Study]) -> Figure | None:
     """Bits per spike's worth of energy over the cost of rest, one curve a run; None where none has spikes and a bill.
 
     A code of few spikes wins where rest is cheap, one of many where units cost as much silent as firing.
