@@ -113,7 +113,7 @@ def import_run(
 def _check_pixels(path: Path, pixels: int, data: Dataset) -> None:
     if data.train.shape[1] != pixels:
         side = math.isqrt(pixels)
-        size = f" (patches of {side} × {side}: patch_size = {side})" if side * side == pixels else ""
+        size = f" ({side} × {side}; where patches are cut, patch_size = {side})" if side * side == pixels else ""
         raise UserError(
             f"{path} has weights for {pixels} pixels, and the images of {data.name} have {data.train.shape[1]}; give "
             f"images of {pixels} pixels{size}."
