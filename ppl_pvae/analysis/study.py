@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import xarray as xr
 from jaxtyping import Float, Int
 
 from ppl_pvae.analysis import energy
@@ -19,7 +20,7 @@ from ppl_pvae.analysis.population import Bounds
 from ppl_pvae.analysis.record import Posterior
 from ppl_pvae.analysis.tuning import Tuning
 
-__all__ = ["GABOR_R2", "ImageEvidence", "Refinement", "Study", "study_as_json", "unit_columns"]
+__all__ = ["GABOR_R2", "ImageEvidence", "Study", "study_as_json", "unit_columns"]
 
 GABOR_R2 = 0.5
 """An element is called Gabor-like when a Gabor function explains more of it than this."""
@@ -53,34 +54,6 @@ class ImageEvidence:
 
 
 @dataclass(frozen=True)
-class Refinement:
-    """What optimising each image's own posterior gains over the encoder's, all (image,).
-
-    Parameters
-    ----------
-    image
-        Index of the images.
-    before, after
-        Free energy, nats, at the run's β.
-    distortion_before, distortion_after
-        Expected distortion, nats.
-    zeros_before, zeros_after
-        Share of zeros.
-    iterations
-        How many were made.
-    """
-
-    image: Int[np.ndarray, " image"]
-    before: Float[np.ndarray, " image"]
-    after: Float[np.ndarray, " image"]
-    distortion_before: Float[np.ndarray, " image"]
-    distortion_after: Float[np.ndarray, " image"]
-    zeros_before: Float[np.ndarray, " image"]
-    zeros_after: Float[np.ndarray, " image"]
-    iterations: int
-
-
-@dataclass(frozen=True)
 class Study:
     """One run, analysed.
 
@@ -110,7 +83,8 @@ class Study:
     evidence
         Of some images; None for a program whose draws cannot be weighed.
     refinement, calibration, checks
-        What takes longer; None where it was not asked for, or does not hold.
+        What takes longer, as `Run.refine`, `Run.calibrate` and `Run.check` give it; None where it was not asked for, or
+        does not hold. `refinement` is labelled by the index of its images.
     notes
         What was left out and why, in sentences.
     """
@@ -127,9 +101,9 @@ class Study:
     tuning: Tuning | None
     half_contrast: Float[np.ndarray, " unit"] | None
     evidence: ImageEvidence | None
-    refinement: Refinement | None = None
-    calibration: Any = None
-    checks: Any = None
+    refinement: xr.Dataset | None = None
+    calibration: xr.Dataset | None = None
+    checks: xr.Dataset | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -146,7 +120,8 @@ class Study:
         if self.refinement is None:
             return None
         r = self.refinement
-        return interval_of_means(r.before - r.after, self.posterior.group[r.image])
+        gained = (r["free_energy_before"] - r["free_energy_after"]).values
+        return interval_of_means(gained, self.posterior.group[r["image"].values])
 
 
 def unit_columns(study: Study) -> dict[str, np.ndarray]:
@@ -178,8 +153,8 @@ def study_as_json(study: Study) -> dict[str, Any]:
         "evidence": _evidence(study),
         "dictionary": _dictionary(study),
         "refinement": _refinement(study),
-        "calibration": None if study.calibration is None else study.calibration.as_dict(),
-        "checks": None if study.checks is None else study.checks.as_dict(),
+        "calibration": _calibration(study),
+        "checks": _checks(study),
         "notes": list(study.notes),
     }
     return _finite(said)
@@ -252,12 +227,41 @@ def _refinement(study: Study) -> dict[str, Any] | None:
     r, gap = study.refinement, study.gap
     if r is None or gap is None:
         return None
-    names = ("before", "after", "distortion_before", "distortion_after", "zeros_before", "zeros_after")
+    said = {
+        f"{name}_{when}": float(r[f"{name}_{when}"].mean())
+        for name in ("free_energy", "distortion", "distortion_sampled", "coding_rate", "zeros", "rate")
+        for when in ("before", "after")
+    }
+    return {"images": r.sizes["image"], "sweeps": r.attrs["sweeps"], "gap": asdict(gap), **said}
+
+
+def _calibration(study: Study) -> dict[str, Any] | None:
+    c = study.calibration
+    if c is None:
+        return None
     return {
-        "images": len(r.image),
-        "iterations": r.iterations,
-        "gap": asdict(gap),
-        **{name: float(np.mean(getattr(r, name))) for name in names},
+        "images": c.sizes["image"],
+        "draws": c.attrs["draws"],
+        "p_value": c.attrs["p_value"],
+        "median_shift": float(c["shift"].median()),
+        "median_spread": float(c["spread"].median()),
+        "median_tied": float(c["tied"].median()),
+    }
+
+
+def _checks(study: Study) -> dict[str, Any] | None:
+    if study.checks is None:
+        return None
+    return {
+        str(name): {
+            "of": str(each["of"].values),
+            "observed": float(each["observed"]),
+            "replicated_mean": float(each["replicated"].mean()),
+            "replicated_deviation": float(each["replicated"].std(ddof=1)),
+            "p_value": float(each["p_value"]),
+        }
+        for name in study.checks["statistic"].values
+        for each in [study.checks.sel(statistic=name)]
     }
 
 

@@ -237,13 +237,18 @@ def _refinement(said: Mapping[str, Any], figures: Mapping[str, Path]) -> str:
         return ""
     gap = r["gap"]
     text = (
-        f"Optimising every image's own posterior for {r['iterations']} iterations lowers the free energy by "
+        f"Optimising every image's own posterior for {r['sweeps']} sweeps lowers the free energy by "
         f"{words.number(gap['estimate'])} nats per image [{words.number(gap['low'])}, {words.number(gap['high'])}]: "
         f"the amortisation gap. Distortion goes from {words.number(r['distortion_before'])} to "
         f"{words.number(r['distortion_after'])} nats, zeros from {100 * r['zeros_before']:.1f}% to "
         f"{100 * r['zeros_after']:.1f}%."
     )
-    picture = page.figure(figures, "refined", "Each image's free energy before and after.", "wide")
+    picture = page.figure(
+        figures,
+        "refined",
+        "Left: what each image gains. Right: where it moves.",
+        "wide",
+    )
     return f"<section><h2>Amortisation gap</h2><p>{escape(text)}</p>{picture}</section>"
 
 

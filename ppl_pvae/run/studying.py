@@ -32,6 +32,8 @@ __all__ = ["posterior_on", "study"]
 
 CONTRASTS = np.array([0.0, 0.125, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0])
 """Amplitudes of the gratings shown, in pixel values; units are tuned at 1."""
+REFINED_IMAGES = 1000
+CHECKED_IMAGES = 2000
 BILL_IMAGES = 2000
 """Images for the information of values, whose quadrature is dear, and for the bounds of whole codes."""
 
@@ -85,6 +87,7 @@ def study(run: Run, name: str, *, data: str | None = None, full: bool = False) -
     if bill is None:
         notes.append("No bill: information per unit is worked out for Poisson, Gaussian and rectified Gaussian codes.")
     evidence = _evidence(run, posterior, notes, images=1000 if full else 500, draws=1000 if full else 200)
+    longer = _what_takes_longer(run, posterior, notes) if full else {}
     return Study(
         name=name,
         summary=summary,
@@ -96,6 +99,7 @@ def study(run: Run, name: str, *, data: str | None = None, full: bool = False) -
         population=_population(posterior, normals),
         **_looks(run, posterior, notes),
         evidence=evidence,
+        **longer,
         notes=tuple(notes),
     )
 
@@ -136,6 +140,23 @@ def _evidence(run: Run, p: Posterior, notes: list[str], *, images: int, draws: i
         notes.append(f"No evidence: {problem}")
         return None
     return ImageEvidence(rows, weighed["log_evidence"].values, weighed["pareto_k"].values, draws)
+
+
+def _what_takes_longer(run: Run, p: Posterior, notes: list[str]) -> dict[str, Any]:
+    """Refinement, calibration and predictive checks; a note for each that does not hold."""
+    rows = _rows(len(p.x), REFINED_IMAGES)
+    asked = {
+        "refinement": lambda: run.refine(p.x[rows]).assign_coords(image=rows),
+        "calibration": lambda: run.calibrate(images=1000, draws=99),
+        "checks": lambda: run.check(p.x[_rows(len(p.x), CHECKED_IMAGES)]),
+    }
+    found = {}
+    for name, ask in asked.items():
+        try:
+            found[name] = ask()
+        except UserError as problem:
+            notes.append(f"No {name}: {problem}")
+    return found
 
 
 def _looks(run: Run, p: Posterior, notes: list[str]) -> dict[str, Any]:
