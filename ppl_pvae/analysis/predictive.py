@@ -139,6 +139,8 @@ def pixel_statistics(
     if max(shape) > 1:
         found["neighbour correlation"] = neighbour_correlation(x, shape)
     edges, power = band_power(x, shape, bands=bands)
+    if len(power) < 2:  # all of it
+        return found
     for low, high, share in zip(edges[:-1], edges[1:], power, strict=True):
         where = f"{low:.2g}–{high:.2g}" if high < np.inf else f"above {low:.2g}"
         found[f"power {where} c/px"] = float(share)

@@ -16,6 +16,15 @@ from ppl_pvae.inference.estimators import (
 )
 from ppl_pvae.inference.evidence import Evidence, importance_weighted
 from ppl_pvae.inference.free_energy import FreeEnergy, Parts, Traces, run_program
+from ppl_pvae.inference.simulation import (
+    Prediction,
+    Simulation,
+    draw_posterior,
+    predict,
+    replicate,
+    simulate,
+    simulations,
+)
 from ppl_pvae.inference.training import Recipe, Trainer
 
 __all__ = [
@@ -29,14 +38,21 @@ __all__ = [
     "GumbelSoftmax",
     "Hard",
     "Parts",
+    "Prediction",
     "Recipe",
     "Reparameterised",
     "ScoreFunction",
+    "Simulation",
     "StraightThrough",
     "Traces",
     "Trainer",
     "divergence_method",
+    "draw_posterior",
     "importance_weighted",
+    "predict",
+    "replicate",
     "run_program",
+    "simulate",
+    "simulations",
     "why_not_exact",
 ]

@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import random
+from jax.extend.core import Literal
 from jaxtyping import Float, Num
 from numpyro.handlers import seed, substitute, trace, uncondition
 
@@ -199,18 +200,34 @@ def _observed(sites, plate):
 
 
 def _check_generative(params, model, nets, plate):
-    """That codes and images come from the model alone, and images as it takes them."""
+    """That codes and images come from the model alone, and images as it takes them; none is drawn for it."""
+
+    @jax.jit
+    def observed(params, x):
+        sites = trace(seed(substitute(model, params), random.key(0))).get_trace(x, nets)
+        for name, site in sites.items():
+            if site["type"] == "sample" and is_local(site, plate):
+                check_unscaled(name, site)
+        return _observed(sites, plate)["value"]
+
     probe = np.random.default_rng(0).integers(0, 2, (2, nets.pixels)).astype(np.float32)
-    sites = trace(seed(substitute(model, params), random.key(0))).get_trace(jnp.asarray(probe), nets)
-    name, seen = next((n, s) for n, s in sites.items() if s is _observed(sites, plate))
-    for each, site in sites.items():
-        if site["type"] == "sample" and is_local(site, plate):
-            check_unscaled(each, site)
-    if not np.array_equal(seen["value"], probe):
-        raise ValueError(f"site {name!r} observes something other than the images themselves: none can be made there.")
-    draw = _compile_prior(model, nets, plate)
-    made = [draw(random.key(0), params, x) for x in (probe, 1 - probe)]
-    if not all(np.array_equal(a, b, equal_nan=True) for a, b in zip(*made, strict=True)):
-        raise ValueError(
-            "the model uses the images it is given for more than observing them, so that it can make none by itself."
-        )
+    if not np.array_equal(observed(params, probe), probe):
+        raise ValueError("the model observes something other than the images themselves, so that it can make none.")
+    program = jax.make_jaxpr(lambda x: _compile_prior(model, nets, plate)(random.key(0), params, x))(probe).jaxpr
+    if _reaches(program, program.invars, program.outvars):
+        raise ValueError("the model uses images for more than observing them, so that it can make none by itself.")
+
+
+def _reaches(program, sources, ends) -> bool:
+    """Whether values in a JAX program hang on others; a step that is a program is looked into."""
+    reached = set(sources)
+    for step in program.eqns:
+        into = [each for each in step.invars if not isinstance(each, Literal) and each in reached]
+        inner = step.params.get("jaxpr") if step.primitive.name in ("jit", "pjit") else None
+        if into and inner is not None:
+            given = [a for a, b in zip(inner.jaxpr.invars, step.invars, strict=True) if b in into]
+            outs = zip(step.outvars, inner.jaxpr.outvars, strict=True)
+            reached |= {out for out, end in outs if _reaches(inner.jaxpr, given, [end])}
+        elif into:
+            reached |= set(step.outvars)
+    return any(not isinstance(each, Literal) and each in reached for each in ends)

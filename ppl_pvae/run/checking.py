@@ -1,7 +1,6 @@
 """Calibration and predictive checks of a trained program, labelled."""
 
 from functools import partial
-from typing import Literal
 
 import numpy as np
 import xarray as xr
@@ -60,7 +59,7 @@ def check(
     *,
     replicates: int,
     seed: int,
-    prediction: Literal["prior", "posterior"],
+    prediction: str,
 ) -> xr.Dataset:
     """Statistics of images and codes beside those of replicated ones; what `Run.check` returns.
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -246,9 +246,7 @@ class Run:
         """
         return calibrate(self.params, self.program, self.nets, images=images, draws=draws, seed=seed)
 
-    def check(
-        self, x, replicates: int = 99, seed: int = 0, prediction: Literal["prior", "posterior"] = "prior"
-    ) -> xr.Dataset:
+    def check(self, x, replicates: int = 99, seed: int = 0, prediction: str = "prior") -> xr.Dataset:
         """Predictive checks: statistics of images (image, pixel) and of their codes beside what the program makes.
 
         Images stand beside data sets of as many images from the prior or, with `prediction="posterior"`, made again

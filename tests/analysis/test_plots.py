@@ -13,8 +13,10 @@ from numpy.testing import assert_allclose
 from PIL import Image
 
 from ppl_pvae.analysis import draw_figures, plots, summarise, write_figures
+from ppl_pvae.analysis.calibration import judge_ranks, pooled_ecdf, pooled_histogram
 from ppl_pvae.analysis.plots.raster import _ticks
 from ppl_pvae.analysis.plots.tiles import grey_limits, mosaic, scaled
+from ppl_pvae.analysis.predictive import Check
 
 ODD = {
     "counts": {},
@@ -170,6 +172,59 @@ def test_units_lie_below_the_line_of_no_loss(make_posterior):
     assert (points[:, 1] < points[:, 0]).all()
     share = 100 * p.unit_bill.delivered.sum() / p.unit_bill.paid.sum()
     assert f"{share:.0f}%" in texts(fig)
+
+
+@pytest.mark.parametrize(("units", "draws"), [(1, 1), (3, 7), (40, 99)])
+def test_ranks_are_drawn_beside_uniform_ones(units, draws):
+    ranks = np.random.default_rng(0).integers(0, draws + 1, (100, units))
+    judged = judge_ranks(ranks, draws)
+    fig = plots.calibration(judged)
+    histogram, ecdf = fig.axes
+    (steps,) = [patch for patch in histogram.patches if hasattr(patch, "get_data")]
+    assert_allclose(steps.get_data().values, 1 + pooled_histogram(judged).value)
+    assert_allclose(steps.get_data().edges[[0, -1]], [-0.5, draws + 0.5])
+    curve = ecdf.lines[-1]
+    assert_allclose(curve.get_ydata()[1:-1], pooled_ecdf(judged).value)
+    assert_allclose(curve.get_ydata()[[0, -1]], 0)
+    for ax, line in ((histogram, 1 + pooled_histogram(judged).half), (ecdf, curve.get_ydata())):
+        assert ax.get_ylim()[0] <= line.min()
+        assert line.max() <= ax.get_ylim()[1]
+    assert f"100 images, {units} unit{'s' if units > 1 else ''}: p = " in texts(fig)
+
+
+def test_ranks_far_from_uniform_stay_on_the_page():
+    judged = judge_ranks(np.zeros((50, 2), int), 19)
+    fig = plots.calibration(judged)
+    assert fig.axes[0].get_ylim()[1] > 1 + pooled_histogram(judged).value.max()
+    assert "p < 0.0001" in texts(fig)
+
+
+def test_every_check_has_a_panel_with_the_data_and_its_p_value():
+    made = np.random.default_rng(0).normal(size=39)
+    found = [
+        Check("variance", 0.1, made),
+        Check("skewness", 1000.0, made),
+        Check("kurtosis", np.nan, made),
+        Check("zeros", 0.0, np.zeros(39)),
+        Check("correlation", 1.0, np.full(39, np.nan)),
+    ]
+    fig = plots.checks(found)
+    shown = [ax for ax in fig.axes if ax.get_visible()]
+    assert [ax.get_title(loc="left") for ax in shown] == [check.name for check in found]
+    for ax, check in zip(shown, found, strict=True):
+        lines = [line.get_xdata()[0] for line in ax.lines]
+        defined = not np.isnan(check.p_value)
+        assert lines == ([check.observed] if defined else [])
+        assert ("not defined" in [text.get_text() for text in ax.texts]) == (not defined)
+        if defined:
+            assert sum(bar.get_height() for bar in ax.patches) == 39
+            assert ax.get_xlim()[0] < check.observed < ax.get_xlim()[1]
+    assert shown[1].get_xlabel() == "p ≤ 0.05"
+    assert shown[3].get_xlabel() == "p = 1"
+    for few in (found[:1], []):
+        fig = plots.checks(few)
+        picture = io.BytesIO()
+        fig.savefig(picture, format="png", dpi=40)
 
 
 def test_tiles_by_hand():

@@ -170,6 +170,67 @@ def test_a_program_whose_draws_have_no_weight_is_named(run):
         pointed.log_evidence(np.zeros((3, 36)))
 
 
+def test_calibration_is_labelled_and_comes_from_its_seed(run):
+    found = run.calibrate(images=60, draws=19)
+    assert found["rank"].dims == ("image", "unit")
+    assert found["rank"].shape == (60, 8)
+    assert 0 <= found["rank"].min() <= found["rank"].max() <= 19
+    assert {name: found[name].dims for name in ("p_value", "shift", "spread", "tied")} == dict.fromkeys(
+        ("p_value", "shift", "spread", "tied"), ("unit",)
+    )
+    assert found.attrs["p_value"] == pytest.approx(min(1, 8 * float(found["p_value"].min())))
+    assert_array_equal(found["rank"], run.calibrate(images=60, draws=19)["rank"])
+    assert not np.array_equal(found["rank"], run.calibrate(images=60, draws=19, seed=1)["rank"])
+
+
+def expected_variance(run, rates):
+    """E of the variance over pixels of x = zΦ + noise of variance ½, z Poisson of these rates, (image, unit)."""
+    weights, pixels = np.float64(flatten(run.params)["decoder.weight"]), 36
+    of_sum = rates @ weights.sum(1) ** 2 + pixels / 2 + (rates @ weights).sum(1) ** 2
+    of_pixels = (rates @ weights**2 + 0.5 + (rates @ weights) ** 2).sum(1)
+    return (of_pixels / pixels - of_sum / pixels**2).mean()
+
+
+@pytest.mark.parametrize("prediction", ["prior", "posterior"])
+def test_checks_stand_beside_replicates(run, prediction):
+    """The variance of 900 images made from the prior, or from codes of the images, within 7% of that of the formula."""
+    x = run.tree["observed_data"]["x"].values[:100]
+    found = run.check(x, replicates=9, prediction=prediction)
+    assert found["replicated"].dims == ("statistic", "replicate")
+    assert set(found["of"].values) == {"image", "code"}
+    assert_allclose(found["observed"].sel(statistic="variance"), x.var(axis=1).mean(), rtol=1e-5)
+    prior = np.exp(np.float64(run.params["log_prior_rate"]))[np.newaxis]
+    rates = prior if prediction == "prior" else np.float64(run.encode(x))
+    variance = found["replicated"].sel(statistic="variance").mean()
+    assert_allclose(variance, expected_variance(run, rates), rtol=0.07)
+    assert ((found["p_value"] >= 0.2) | np.isnan(found["p_value"])).all()
+    assert_array_equal(found["replicated"], run.check(x, replicates=9, prediction=prediction)["replicated"])
+
+
+def test_calibration_and_checks_refuse_what_they_cannot_do(run):
+    with pytest.raises(UserError, match="images must be >= 20, got 5"):
+        run.calibrate(images=5)
+    with pytest.raises(UserError, match="draws must be >= 1, got 0"):
+        run.calibrate(draws=0)
+    with pytest.raises(UserError, match="replicates must be >= 1, got 0"):
+        run.check(np.zeros((3, 36)), replicates=0)
+    with pytest.raises(UserError, match="prediction must be one of prior, posterior, got 'both'"):
+        run.check(np.zeros((3, 36)), prediction="both")
+    with pytest.raises(UserError, match=r"expected images of shape \(image, 36\)"):
+        run.check(np.zeros((3, 35)))
+
+    def model(x, nets):
+        with numpyro.plate("image", len(x)):
+            z = numpyro.sample("z", Poisson(jnp.exp(x[:, : nets.units])).to_event(1))
+            numpyro.sample("x", nets.observe(nets.decode(z)), obs=x)
+
+    given = replace(run, program=Program(model, run.program.guide))
+    with pytest.raises(UserError, match="no calibration: the model uses images for more than observing them"):
+        given.calibrate(images=20, draws=1)
+    with pytest.raises(UserError, match="no predictive check: the model uses images"):
+        given.check(np.zeros((3, 36)), replicates=1)
+
+
 def test_a_run_reopens_as_it_was(run):
     again = ppl_pvae.open_run(run.path)
     for name, value in flatten(run.params).items():
@@ -342,4 +403,6 @@ def test_evidence_of_two_local_sites_and_a_global_latent_exceeds_the_elbo_at_its
     stats = own_run.tree["sample_stats"]
     elbo = -float((stats["distortion"] + stats["kl"].sum("unit")).mean()) - 18 * np.log(np.pi)
     assert np.isfinite(own_run.log_evidence(x, draws=30)).all()
+    assert own_run.calibrate(images=20, draws=2)["rank"].shape == (20, 9)  # a level beside eight counts
+    assert "variance of a unit" in own_run.check(x[:20], replicates=2)["statistic"]
     assert float(own_run.log_evidence(x, draws=30).mean()) > elbo
