@@ -59,17 +59,20 @@ def cells() -> Iterator[dict[str, Any]]:
         size = {"part": "grid", "units": units, "check": True}
         yield from ({**size, "beta": beta} for beta in (4.0, 1.0, 0.4, 0.01))
     yield from programs(64, (4.0, 1.0, 0.4, 0.1))
-    yield from programs(512, (1.0, 0.4, 4.0, 0.1), LONGER)
+    yield from programs(512, (1.0, 0.4, 4.0), LONGER)
     yield from ({"part": "grid-2048", "units": 2048, "beta": beta, "steps": 1000} for beta in (4.0, 1.0, 0.4, 0.01))
 
 
-# Steps until the doubling rule holds at K = 512, where 2,500 do not suffice, by (prior, pays, beta).
+# Steps until the doubling rule holds at K = 512, where 2,500 do not suffice or fewer do: (prior, pays, bias, beta).
 LONGER = {
-    ("learned", "latent", 4.0): 8000,
-    ("learned", "code", 4.0): 8000,
-    ("fixed", "latent", 4.0): 1000,
-    ("fixed", "code", 1.0): 5000,
-    **{("learned", pays, beta): 4000 for pays in ("latent", "code") for beta in (0.1, 0.4, 1.0)},
+    ("learned", "latent", True, 4.0): 8000,
+    ("learned", "code", True, 4.0): 8000,
+    ("fixed", "latent", True, 4.0): 1000,
+    ("fixed", "latent", False, 4.0): 1000,
+    ("fixed", "code", True, 1.0): 5000,
+    ("fixed", "latent", True, 0.4): 5000,
+    ("fixed", "code", True, 0.4): 10_000,
+    **{("learned", pays, True, beta): 4000 for pays in ("latent", "code") for beta in (0.4, 1.0)},
 }
 
 
@@ -80,7 +83,7 @@ def programs(units, betas, longer=types.MappingProxyType({})):
         if beta == 0.1:  # which "grid" has not
             yield size
         for variant in (CONTROL, *reversed(FOUR)):
-            steps = longer.get((variant["prior"], variant["pays"], beta), 2500)
+            steps = longer.get((variant["prior"], variant["pays"], variant.get("encoder_bias", True), beta), 2500)
             yield {**size, "steps": steps, "program": "rectified-gaussian", **variant}
 
 
