@@ -24,8 +24,9 @@ PARETO_LIMIT = 0.7
 def pareto_k(log_weights: Float[np.ndarray, "image draw"]) -> Float[np.ndarray, " image"]:
     """Shape k̂ of the generalised Pareto distribution fitted to the largest importance weights of each image.
 
-    Below 0.5 the weights have a variance; above 0.7 their mean is dominated by what was not drawn. NaN where all
-    weights of an image are one, as for the exact posterior.
+    Below 0.5 the weights have a variance; above 0.7 their mean is dominated by what was not drawn. NaN where there is
+    no tail to fit: weights that are all one, as for the exact posterior, or many of the largest the same, as where few
+    codes are drawn again and again.
 
     Parameters
     ----------
@@ -37,11 +38,15 @@ def pareto_k(log_weights: Float[np.ndarray, "image draw"]) -> Float[np.ndarray, 
     from arviz_stats.base.array import array_stats
 
     k = np.full(len(log_weights), np.nan)
-    vary = np.ptp(log_weights, axis=1) > 0
+    draws = log_weights.shape[1]
+    # ArviZ fits the largest fifth, or 3√S where that is less, and has no answer where they are all one.
+    tail = int(min(draws / 5, 3 * np.sqrt(draws)))
+    vary = np.ptp(np.partition(log_weights, draws - tail, axis=1)[:, -tail:], axis=1) > 0
     if vary.any():
         # Made for leave-one-out, ArviZ takes log-likelihoods, whose negative are the log-weights.
-        _, k[vary] = array_stats.psislw(-log_weights[vary].astype(np.float64), axis=-1)
-    return k
+        with np.errstate(divide="ignore", invalid="ignore"):
+            _, k[vary] = array_stats.psislw(-log_weights[vary].astype(np.float64), axis=-1)
+    return np.where(np.isfinite(k), k, np.nan)
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ def open_tree(path: str | os.PathLike[str]) -> xr.DataTree:
     if not os.path.isfile(path):
         raise UserError(f"no posterior at {path}: expected a posterior.nc that a finished run left behind.")
     try:
-        tree = xr.open_datatree(path, engine="h5netcdf")
+        tree = xr.open_datatree(path, engine="h5netcdf", phony_dims="access")
     except (OSError, ValueError) as error:
         raise UserError(
             f"{path} is no netCDF file: expected a posterior.nc that a finished run left behind."

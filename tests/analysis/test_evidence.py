@@ -27,6 +27,11 @@ def test_weights_that_are_all_one_have_no_tail():
     assert np.isnan(pareto_k(np.zeros((3, 100)))).all()
 
 
+def test_a_tail_of_equal_weights_has_no_shape():
+    log_weights = np.repeat([[0.0, 1.0, 2.0]], 100, axis=0).reshape(1, -1)  # three codes, drawn again and again
+    assert np.isnan(pareto_k(log_weights)).all()
+
+
 def test_difference_by_hand():
     # Two photographs, differences 1, 3 and 5: mean 3; sums about it −2 and 2; √(2 · (4 + 4)) / 3
     first, second = np.array([2.0, 4.0, 9.0]), np.array([1.0, 1.0, 4.0])
