@@ -13,6 +13,16 @@ install_import_hook("ppl_pvae", f"{shapes.__name__}.check")
 matplotlib.use("Agg")
 
 
+def pytest_configure(config):
+    """Keep compiled programs between tests, and between runs of them: most of their time is compilation.
+
+    Each worker has a directory of its own, since an entry that another process is writing cannot be read.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(config.cache.mkdir(f"compiled-{worker}")))
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
+
+
 @pytest.fixture
 def float64():
     """JAX in double precision, for as long as the test runs."""

@@ -272,6 +272,9 @@ def test_a_bad_flag_and_bad_data_in_a_process_of_their_own(environment, tmp_path
     assert [path.name for path in tmp_path.iterdir()] == ["x.npy"]
 
 
+NO_CACHE = {"JAX_ENABLE_COMPILATION_CACHE": "false"}  # an entry half written by a process that is killed is no entry
+
+
 def kill_after(arguments, environment, cwd, run: Path, seconds: float) -> None:
     """Start the command and kill it so many seconds after a checkpoint that was not there before."""
     command = [sys.executable, "-m", "ppl_pvae.fit", *map(str, arguments)]
@@ -280,7 +283,7 @@ def kill_after(arguments, environment, cwd, run: Path, seconds: float) -> None:
     process = subprocess.Popen(
         command,
         cwd=cwd,
-        env=environment | {"PYTHONPATH": str(ROOT)},
+        env=environment | {"PYTHONPATH": str(ROOT)} | NO_CACHE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -18,7 +18,7 @@ from ppl_pvae.run.plan import Plan
 __all__ = ["describe_posterior", "describe_prediction", "judge", "summary_row"]
 
 DRAWN_IMAGES = 100
-DRAWS = 50  # of the codes of each, and of latents of the whole data set
+DRAWS = 20  # of the codes of each, and of latents of the whole data set
 PRIOR_DRAWS = 500
 JUDGED_IMAGES = 10_000  # training images on which convergence is judged
 
