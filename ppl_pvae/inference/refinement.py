@@ -10,9 +10,9 @@ site takes the place of the guide's; the encoder, and whatever bounds the guide 
 
 By coordinate descent (`inference/descent.py`), an iteration being a sweep over all units: a step of one unit has the
 exact curvature ‖Φ_k‖², where steps of all units at once must allow for the overlap of all of Φ. At 512 units two or
-three sweeps close as much of the gap as 25 iterations of Adam or L-BFGS on all units, and ten leave a thousandth.
-Poisson counts have one minimum, their free energy being convex in the rates; of a rectified code the minimum is that to
-which the encoder's posterior leads.
+three sweeps close as much of the gap as 25 steps of Adam in all units at the best of its rates, or as L-BFGS, and ten
+leave a thousandth. Poisson counts have one minimum, their free energy being convex in the rates; of a rectified code it
+is a minimum near to the encoder's posterior.
 """
 
 from functools import lru_cache
