@@ -1,6 +1,7 @@
 """Fitting: the free energy, the estimators of its gradient, schedules, the training loop, checkpoints, read-out."""
 
 from ppl_pvae.inference.affinity import why_not_exact
+from ppl_pvae.inference.contract import check_contract
 from ppl_pvae.inference.coordinates import Coordinates
 from ppl_pvae.inference.divergence import divergence_method
 from ppl_pvae.inference.estimators import (
@@ -16,6 +17,7 @@ from ppl_pvae.inference.estimators import (
 )
 from ppl_pvae.inference.evidence import Evidence, importance_weighted
 from ppl_pvae.inference.free_energy import FreeEnergy, Parts, Traces, run_program
+from ppl_pvae.inference.start import check_start
 from ppl_pvae.inference.training import Recipe, Trainer
 
 __all__ = [
@@ -35,6 +37,8 @@ __all__ = [
     "StraightThrough",
     "Traces",
     "Trainer",
+    "check_contract",
+    "check_start",
     "divergence_method",
     "importance_weighted",
     "run_program",
