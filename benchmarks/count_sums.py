@@ -1,13 +1,16 @@
 """What a KL by exact summation costs against the closed form: whole training steps. One table, one run.
 
-    python benchmarks/count_sums.py                  K = 512, batch 1000, 256 pixels; two minutes on two cores
-    taskset -c 0 python benchmarks/count_sums.py     on one core
+    python benchmarks/count_sums.py                             all cases, batch 1000, 256 pixels
+    taskset -c 0 python benchmarks/count_sums.py                on one core
+    python benchmarks/count_sums.py --cases sparse-512          one of them; two minutes on two cores
 
-The exact estimator and NumPyro's SVI, inside one jitted loop as training does, at rates as a trained Poisson VAE has
-them: log-normal, a few units near 1 and the others far below, soft-clamped at 30. All steps are timed in turn, round
-after round; medians are given, and the median over rounds of the ratio within a round. The learning rate is zero.
-Priors: that of the closed form; the same under a class of its own; zero-inflated; geometric. The last row is the
-general sum, which a prior of full shape (image, unit) takes. Writes benchmarks/count_sums.csv.
+The exact estimator and NumPyro's SVI, inside one jitted loop as training does, at rates as trained Poisson VAEs have
+them. Sparse: a few units near 1 and the others far below, as at K = 512 and β = 1, soft-clamped at 30. Dense: every
+unit often, 11 to 12 spikes each as 64 units have at β = 1, and 9 with 512 units, which is as dense as a code gets where
+spikes are nearly free; soft-clamped at 200. All steps are timed in turn, round after round; medians are given, and the
+median over rounds of the ratio within a round. The learning rate is zero. Priors: that of the closed form; the same
+under a class of its own; zero-inflated; geometric. The row of full shape is the general sum, which a prior of shape
+(image, unit) takes; it is left out of dense cases. Writes benchmarks/count_sums.csv.
 """
 
 import argparse
@@ -15,6 +18,7 @@ import csv
 import statistics
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -31,9 +35,27 @@ from ppl_pvae.networks import Nets, soft_clamp
 
 TABLE = Path(__file__).with_suffix(".csv")
 PIXELS, BATCH = 256, 1000
-CEILING = float(np.log(30.0))
-OFTEN = 0.035  # share of units
-COLUMNS = ("units", "prior", "ms", "spread_ms", "ratio", "compile_s", "mean_rate", "above_1.5", "largest_rate")
+RARELY = (-6.0, 1.0)  # mean and deviation of log r of units that do not spike often
+COLUMNS = ("case", "units", "prior", "ms", "spread_ms", "ratio", "compile_s", "mean_rate", "above_1.5", "largest_rate")
+
+
+class Case(NamedTuple):
+    """Units, what share of them spikes often, mean and deviation of log r of these, deviation of an image's log-gains,
+    and the largest rate."""
+
+    units: int
+    share: float
+    log_rate: tuple[float, float]
+    gain: float
+    largest: float
+
+
+CASES = {
+    "sparse-64": Case(64, 0.035, (-0.3, 0.5), 1.2, 30.0),
+    "sparse-512": Case(512, 0.035, (-0.3, 0.5), 1.2, 30.0),
+    "dense-64": Case(64, 1.0, (2.35, 0.5), 0.4, 200.0),
+    "dense-512": Case(512, 1.0, (1.93, 0.7), 0.5, 200.0),
+}
 
 
 class Unknown(dist.Distribution):
@@ -61,7 +83,7 @@ PRIORS = {
 class Steps:
     """Training steps under one prior."""
 
-    def __init__(self, prior, nets, log_r, x):
+    def __init__(self, prior, nets, log_r, x, largest):
         def model(x, nets):
             r = numpyro.param("log_prior_rate", log_r)
             with numpyro.plate("image", len(x)):
@@ -71,7 +93,7 @@ class Steps:
         def guide(x, nets):
             r = numpyro.param("log_prior_rate", log_r)
             with numpyro.plate("image", len(x)):
-                log_rate = r + soft_clamp(nets.encode(x), CEILING - r)
+                log_rate = r + soft_clamp(nets.encode(x), np.log(largest) - r)
                 numpyro.sample("z", Poisson(log_rate=log_rate).to_event(1))
 
         svi = SVI(model, guide, optax.adam(0.0), FreeEnergy(estimator=Exact()))
@@ -97,27 +119,35 @@ class Steps:
         return (time.perf_counter() - start) / count
 
 
-def measure(units, priors, rounds):
-    rng = np.random.default_rng(units)
-    x = jnp.asarray(rng.normal(size=(BATCH, PIXELS)), jnp.float32)
-    nets = Nets(units, PIXELS, weight_scale=1.2 / np.sqrt(PIXELS))  # log-gains of standard deviation 1.2
-    # A few units that spike often, and many that hardly do.
-    often = rng.random(units) < OFTEN
-    log_r = jnp.asarray(np.where(often, rng.normal(-0.3, 0.5, units), rng.normal(-6.0, 1.0, units)), jnp.float32)
-    steps = {name: Steps(PRIORS[name], nets, log_r, x) for name in priors}
+def images_and_rates(case: Case):
+    """Images (image, pixel), and log r of each unit."""
+    rng = np.random.default_rng(case.units)
+    x = rng.normal(size=(BATCH, PIXELS))
+    often = rng.random(case.units) < case.share
+    log_r = np.where(often, rng.normal(*case.log_rate, case.units), rng.normal(*RARELY, case.units))
+    return jnp.asarray(x, jnp.float32), jnp.asarray(log_r, jnp.float32)
+
+
+def measure(name: str, rounds: int):
+    case = CASES[name]
+    x, log_r = images_and_rates(case)
+    nets = Nets(case.units, PIXELS, weight_scale=case.gain / np.sqrt(PIXELS))
+    priors = [prior for prior in PRIORS if case.share < 1 or prior != "full shape"]
+    steps = {prior: Steps(PRIORS[prior], nets, log_r, x, case.largest) for prior in priors}
     params = next(iter(steps.values())).params
     log_gain = jax.jit(numpyro.handlers.substitute(nets.encode, params))(x)
-    rate = np.exp(np.asarray(log_r + soft_clamp(log_gain, CEILING - log_r)))
+    rate = np.exp(np.asarray(log_r + soft_clamp(log_gain, np.log(case.largest) - log_r)))
     for each in steps.values():
         each.run(1)
     for _ in range(rounds):
         for each in steps.values():
             each.times.append(each.run(3))
     closed = steps[priors[0]].times
-    for name, each in steps.items():
+    for prior, each in steps.items():
         yield {
-            "units": units,
-            "prior": name,
+            "case": name,
+            "units": case.units,
+            "prior": prior,
             "ms": round(1e3 * statistics.median(each.times), 1),
             "spread_ms": round(500 * np.ptp(np.percentile(each.times, [25, 75])), 1),
             "ratio": round(statistics.median(a / b for a, b in zip(each.times, closed, strict=True)), 2),
@@ -130,13 +160,13 @@ def measure(units, priors, rounds):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--units", type=int, nargs="+", default=[512])
+    parser.add_argument("--cases", choices=CASES, nargs="+", default=list(CASES))
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--out", type=Path, default=TABLE)
     settings = parser.parse_args()
     rows = []
-    for units in settings.units:
-        for row in measure(units, list(PRIORS), settings.rounds):
+    for name in settings.cases:
+        for row in measure(name, settings.rounds):
             rows.append(row)
             print("  ".join(f"{row[name]!s:>{width}}" for name, width in zip(COLUMNS, WIDTHS, strict=True)), flush=True)
     with settings.out.open("w", newline="") as file:
@@ -145,7 +175,7 @@ def main() -> None:
         writer.writerows(rows)
 
 
-WIDTHS = (5, 16, 8, 8, 6, 6, 7, 7, 6)
+WIDTHS = (10, 5, 16, 8, 8, 6, 6, 7, 7, 6)
 
 if __name__ == "__main__":
     main()

@@ -30,11 +30,6 @@ class Truncated(dist.CategoricalLogits):
         return self.probs @ COUNTS**2 - self.mean**2
 
 
-@dist.kl_divergence.register(Truncated, Truncated)
-def truncated_kl(q, p):  # without it an exact sum would be taken, which is slower
-    return jnp.sum(q.probs * (q.logits - p.logits), axis=-1)
-
-
 def model(x, nets):
     log_r = jnp.log(learned_rate(nets))
     with numpyro.plate("image", len(x)):

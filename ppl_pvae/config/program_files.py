@@ -1,12 +1,12 @@
 """Programs in files of one's own, as far as they can be read without running them."""
 
 import ast
-from pathlib import Path
+import tokenize
 from typing import NamedTuple
 
 from ppl_pvae.errors import UserError
 
-__all__ = ["ProgramFile", "is_program_file", "read_program_file"]
+__all__ = ["DATA", "ProgramFile", "is_program_file", "parse_program_file", "read_program_file"]
 
 DATA = "DATA"  # the name by which a file says what it is fitted to
 
@@ -25,7 +25,7 @@ def is_program_file(name: str) -> bool:
 
 
 def read_program_file(path: str) -> ProgramFile:
-    """The text in a file, which is parsed and not run.
+    """The text in a file, as Python reads it, which is parsed and not run.
 
     Raises
     ------
@@ -33,23 +33,36 @@ def read_program_file(path: str) -> ProgramFile:
         If there is no such file, it is no text or no Python, or its DATA is no text.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
-    except UnicodeDecodeError:
+        with tokenize.open(path) as file:  # a mark of byte order and a declared encoding are seen to
+            text = file.read()
+    except (UnicodeDecodeError, SyntaxError):
         raise UserError(f"cannot read the program {path}: it is no text.") from None
     except OSError as error:
         raise UserError(f"cannot read the program {path}: {error.strerror}.") from None
-    return ProgramFile(path, text, _data_named_in(path, text))
+    return parse_program_file(path, text)
 
 
-def _data_named_in(path, text):
+def parse_program_file(path: str, text: str) -> ProgramFile:
+    """A text that came from a file, with the data that it names; it is not run.
+
+    Raises
+    ------
+    UserError
+        If it is no Python, or its DATA is no text.
+    """
     try:
         lines = ast.parse(text).body
     except (SyntaxError, ValueError) as error:
         where = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
         reason = error.msg if isinstance(error, SyntaxError) else str(error)
         raise UserError(f"the program {path}{where} is no valid Python: {reason}.") from None
+    return ProgramFile(path, text, _data_named_in(path, lines))
+
+
+def _data_named_in(path, lines):
     for line in lines:
-        if isinstance(line, ast.Assign) and any(isinstance(t, ast.Name) and t.id == DATA for t in line.targets):
+        targets = line.targets if isinstance(line, ast.Assign) else [getattr(line, "target", None)]
+        if isinstance(line, ast.Assign | ast.AnnAssign) and any(getattr(each, "id", None) == DATA for each in targets):
             if isinstance(line.value, ast.Constant) and isinstance(line.value.value, str):
                 return line.value.value
             raise UserError(

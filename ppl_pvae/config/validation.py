@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ppl_pvae.config.program_files import is_program_file
@@ -46,6 +47,10 @@ def validate(settings: Settings, *, own_program: bool = False) -> Settings:
         )
     own_program = own_program or is_program_file(values["program"])
     if not own_program and values["program"] not in PROGRAMS:
+        if Path(values["program"]).suffix:
+            raise UserError(
+                f"the program {values['program']!r} is no built-in one; a file that holds one must end in .py."
+            )
         raise unknown_name("program", values["program"], PROGRAMS)
     return _fill(Settings(**values), UNKNOWN if own_program else PROGRAMS[values["program"]])
 

@@ -1,5 +1,6 @@
 """Distributions of codes and images, their KL divergences, and the differentiable Poisson count."""
 
+from ppl_pvae.distributions.closed_forms import categorical_kl
 from ppl_pvae.distributions.count_sums import count_kl, has_count_sum
 from ppl_pvae.distributions.gumbel_poisson import gumbel_softmax_poisson
 from ppl_pvae.distributions.kl import base_of, has_closed_form, poisson_kl, unit_kl
@@ -19,6 +20,7 @@ __all__ = [
     "RectifiedNormal",
     "SquaredError",
     "base_of",
+    "categorical_kl",
     "count_kl",
     "gumbel_softmax_poisson",
     "has_closed_form",

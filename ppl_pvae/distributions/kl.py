@@ -12,10 +12,14 @@ from ppl_pvae.distributions.negative_binomial_kl import negative_binomial_kl
 from ppl_pvae.distributions.poisson import Poisson, log_rate_of
 from ppl_pvae.distributions.rectified import RectifiedNormal, rectified_kl
 
-__all__ = ["NOT_SHARED", "SAME", "base_of", "disagreement", "has_closed_form", "poisson_kl", "unit_kl"]
+__all__ = ["SAME", "base_of", "disagreement", "has_closed_form", "not_shared", "poisson_kl", "unit_kl"]
 
 SAME = 1e-4  # relative difference up to which two concentrations are one: each is computed where it is needed
-NOT_SHARED = "no closed form holds; give model and guide the same concentration, by the same function of nets."
+# What two distributions of a family have to share for their KL to hold.
+SHARED = (
+    (NegativeBinomial, "concentration"),
+    (dist.MultinomialLogits | dist.MultinomialProbs, "total_count"),
+)
 SERIES_BELOW = 0.5  # |d| below which λ(d − 1) + r cancels and the series is used instead
 # KL/r = Σ_n dⁿ (n − 1)/n!, n = 2 … 10: truncation below 1e-8 for |d| < ½; highest power first
 SERIES = (1 / 403200, 1 / 45360, 1 / 5760, 1 / 840, 1 / 144, 1 / 30, 1 / 8, 1 / 3, 1 / 2)
@@ -67,12 +71,17 @@ def _negative_binomial_negative_binomial(q, p):
     """NaN where concentrations differ and are known only when the program runs: there is no closed form for it."""
     differ = _relative_difference(q.concentration, p.concentration) > SAME
     if not isinstance(differ, Tracer) and differ.any():
-        raise ValueError(f"negative binomials of concentration {q.concentration} and {p.concentration}: {NOT_SHARED}")
+        raise ValueError(not_shared(q, p))
     return jnp.where(differ, jnp.nan, negative_binomial_kl(q.log_rate, p.log_rate, q.concentration))
 
 
 def _relative_difference(one, other):
-    return jnp.abs(one - other) / other
+    return jnp.abs(jnp.asarray(one) - other) / other
+
+
+def _shared(q, p):
+    """The name of what two bare families have to share; None if they share nothing."""
+    return next((name for kind, name in SHARED if isinstance(q, kind) and isinstance(p, kind)), None)
 
 
 def disagreement(q: dist.Distribution, p: dist.Distribution) -> Float[Array, ""] | None:
@@ -81,9 +90,18 @@ def disagreement(q: dist.Distribution, p: dist.Distribution) -> Float[Array, ""]
     Above `SAME` their KL is NaN, or an error where the values are known, which in a compiled step they are not.
     """
     q, p = base_of(q), base_of(p)
-    if isinstance(q, NegativeBinomial) and isinstance(p, NegativeBinomial):
-        return jnp.max(_relative_difference(q.concentration, p.concentration))
-    return None
+    name = _shared(q, p)
+    return None if name is None else jnp.max(_relative_difference(getattr(q, name), getattr(p, name)))
+
+
+def not_shared(q: dist.Distribution, p: dist.Distribution) -> str:
+    """What to say where they differ in it."""
+    q, p = base_of(q), base_of(p)
+    name = _shared(q, p)
+    return (
+        f"KL({type(q).__name__} || {type(p).__name__}) has no closed form for two values of {name}; give model and "
+        f"guide the same {name}, by the same function of nets."
+    )
 
 
 @kl_divergence.register(RectifiedNormal, RectifiedNormal)

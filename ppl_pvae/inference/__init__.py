@@ -1,6 +1,7 @@
 """Fitting: the free energy, the estimators of its gradient, schedules, the training loop, checkpoints, read-out."""
 
 from ppl_pvae.inference.affinity import why_not_exact
+from ppl_pvae.inference.contract import check_contract
 from ppl_pvae.inference.coordinates import Coordinates
 from ppl_pvae.inference.divergence import divergence_method
 from ppl_pvae.inference.estimators import (
@@ -25,6 +26,7 @@ from ppl_pvae.inference.simulation import (
     simulate,
     simulations,
 )
+from ppl_pvae.inference.start import check_start
 from ppl_pvae.inference.training import Recipe, Trainer
 
 __all__ = [
@@ -46,6 +48,8 @@ __all__ = [
     "StraightThrough",
     "Traces",
     "Trainer",
+    "check_contract",
+    "check_start",
     "divergence_method",
     "draw_posterior",
     "importance_weighted",

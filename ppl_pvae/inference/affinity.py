@@ -13,14 +13,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
-from numpyro.distributions import biject_to, constraints
 
 from ppl_pvae.distributions import base_of
 from ppl_pvae.distributions.counted import counted, is_of_counts
-from ppl_pvae.distributions.kl import NOT_SHARED, SAME, disagreement
+from ppl_pvae.distributions.kl import SAME, disagreement, not_shared
 from ppl_pvae.inference.divergence import asked_of, divergence_method
 from ppl_pvae.inference.estimators import is_local
 from ppl_pvae.inference.free_energy import run_program
+from ppl_pvae.inference.moves import constraints_in, moved
 from ppl_pvae.inference.spread import NotGaussianError, one_image
 from ppl_pvae.inference.supports import is_nonnegative
 
@@ -98,10 +98,12 @@ def why_not_exact(key: jax.Array, params, model, guide, *args, plate: str = "ima
         sparse = {n: _sparse_codes(one.guide[n]["fn"], a[n].shape) for n in local}
         return _Measured(*_affinity(first, last, a, b, sparse), coupling)
 
-    moved = _moved(params, _constraints(run, key, params, x[:2]))
-    _check_shared(run, key, moved, x[:2])
+    rng = np.random.default_rng(0)
+    within = _constraints(run, key, params, x[:2])
+    elsewhere = moved(params, within, lambda shape: MOVED * rng.standard_normal(shape, np.float32))
+    _check_shared(run, key, elsewhere, x[:2])
     try:
-        measured = measure(key, moved, x[:2])
+        measured = measure(key, elsewhere, x[:2])
     except NotGaussianError as problem:
         return str(problem)
     problems += ["the decoder is not affine"] * _moves(jnp.maximum(measured.bend, measured.turn))
@@ -119,42 +121,29 @@ def _moves(change) -> bool:
 def _check_shared(run, key, params, x):
     """Refuse sites that model and guide make of parameters of their own where the KL asks them to share one."""
 
+    told: dict[str, str] = {}
+
     @jax.jit
     def look(key, params, x):
         traces = run(key, params, x, _AnyCode(SMALL))
         latents = {n: s for n, s in traces.guide.items() if s["type"] == "sample" and not s["is_observed"]}
-        found = {name: disagreement(site["fn"], traces.model[name]["fn"]) for name, site in latents.items()}
-        return {name: difference for name, difference in found.items() if difference is not None}
+        pairs = {name: (site["fn"], traces.model[name]["fn"]) for name, site in latents.items()}
+        found = {name: disagreement(*pair) for name, pair in pairs.items()}
+        told.update({name: not_shared(*pairs[name]) for name, apart in found.items() if apart is not None})
+        return {name: apart for name, apart in found.items() if apart is not None}
 
     # Hardly a family asks for that, which an abstract run tells without compiling.
     asked = jax.eval_shape(look, key, params, x)
-    for name, difference in look(key, params, x).items() if asked else ():
-        if not difference <= SAME:
-            raise ValueError(f"site {name!r}: {NOT_SHARED}")
+    for name, apart in look(key, params, x).items() if asked else ():
+        if not apart <= SAME:
+            raise ValueError(f"site {name!r}: {told[name]}")
 
 
 def _constraints(run, key, params, x):
     """What each parameter must satisfy, by name, from an abstract run."""
     found = {}
-
-    def look(params, x):
-        traces = run(key, params, x, _AnyCode(SMALL))
-        sites = {name: site for trace in traces for name, site in trace.items() if site["type"] == "param"}
-        found.update({name: site["kwargs"].get("constraint", constraints.real) for name, site in sites.items()})
-
-    jax.eval_shape(look, params, x)
+    jax.eval_shape(lambda params, x: found.update(constraints_in(run(key, params, x, _AnyCode(SMALL)))), params, x)
     return found
-
-
-def _moved(params, within):
-    """The parameters after a step in a random direction, each within its constraint."""
-    rng = np.random.default_rng(0)
-    moved = {}
-    for name, value in params.items():
-        transform = biject_to(within.get(name, constraints.real))
-        step = jax.tree.map(lambda leaf: MOVED * rng.standard_normal(np.shape(leaf), np.float32), transform.inv(value))
-        moved[name] = transform(jax.tree.map(np.add, transform.inv(value), step))
-    return moved
 
 
 def _unfit_sites(traces, local):

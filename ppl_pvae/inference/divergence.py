@@ -16,9 +16,10 @@ MONTE_CARLO = "monte-carlo"
 def check_same_event(name: str, q, p) -> None:
     """Make sure that one event of the guide's site has the shape of one of the model's."""
     if q.event_shape != p.event_shape:
+        same = "the same .to_event(...)" if len(q.event_shape) != len(p.event_shape) else "as many units"
         raise ValueError(
             f"site {name!r}: one event of the guide has shape {q.event_shape}, of the model {p.event_shape}; "
-            "give both the same .to_event(...)."
+            f"give both {same}."
         )
 
 

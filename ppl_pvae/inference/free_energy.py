@@ -54,7 +54,7 @@ def run_program(key, params, model, guide, args, kwargs, *, estimator: Estimator
     seeded_model = seed(substitute(model, shared), key_model)
     model_trace = trace(replay(seeded_model, guide_trace)).get_trace(*args, **kwargs)
     traces = Traces(guide_trace, model_trace)
-    _check_same_latents(traces)
+    _check_sites(traces)
     return traces
 
 
@@ -203,8 +203,6 @@ class FreeEnergy(ELBO):
 def _distortion(model_trace, plate):
     """−log p of the observed sites per image, without the constant that is given beside it."""
     observed = {n: s for n, s in model_trace.items() if s["type"] == "sample" and s["is_observed"]}
-    if not observed:
-        raise ValueError("the model observes nothing: give numpyro.sample(..., obs=x) inside its plate.")
     total, constant = jnp.zeros(()), 0.0
     for name, site in observed.items():
         if not is_local(site, plate):
@@ -231,7 +229,9 @@ def per_image(values):
     return values.reshape(values.shape[0], -1).sum(-1)
 
 
-def _check_same_latents(traces):
+def _check_sites(traces):
+    if not any(site["type"] == "sample" and site["is_observed"] for site in traces.model.values()):
+        raise ValueError("the model observes nothing: give numpyro.sample(..., obs=x) inside its plate.")
     latent = [
         {name for name, site in each.items() if site["type"] == "sample" and not site["is_observed"]} for each in traces
     ]

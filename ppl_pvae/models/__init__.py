@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from ppl_pvae.errors import UserError
 from ppl_pvae.models import gaussian, negative_binomial, poisson, rectified_gaussian
+from ppl_pvae.models.signature import unfit_signature
 
-__all__ = ["BUILT_IN", "COORDINATES", "Program", "Variation", "as_program", "built_in"]
+__all__ = ["BUILT_IN", "COORDINATES", "Program", "Variation", "as_program", "built_in", "unfit_signature"]
 
 
 class Program(NamedTuple):
@@ -24,7 +25,7 @@ def as_program(pair) -> Program:
     Raises
     ------
     UserError
-        If it is no pair of functions.
+        If it is no pair of functions, or one of them cannot be called with (x, nets).
     """
     try:
         model, guide = pair
@@ -32,6 +33,9 @@ def as_program(pair) -> Program:
         model = guide = None
     if not (callable(model) and callable(guide)):
         raise UserError("a program is a name or (model, guide), two functions of (x, nets).")
+    for role, function in (("model", model), ("guide", guide)):
+        if problem := unfit_signature(role, function):
+            raise UserError(f"a program is (model, guide), two functions of (x, nets): {problem}")
     return Program(model, guide)
 
 

@@ -25,18 +25,21 @@ from ppl_pvae.inference import (
     Recipe,
     Reparameterised,
     Trainer,
+    check_contract,
+    check_start,
     why_not_exact,
 )
 from ppl_pvae.inference.evaluation import Code, code_of
 from ppl_pvae.models import COORDINATES, Program, Variation, built_in
 from ppl_pvae.models.negative_binomial import START_CONCENTRATION
 from ppl_pvae.networks import LIKELIHOODS, Nets
-from ppl_pvae.run.program_files import telling_where
+from ppl_pvae.run.telling import telling_where
 from ppl_pvae.run.used import check_used, fields_read
 
 __all__ = ["Plan", "build_nets", "build_program", "initial_params", "make_plan", "parameter_template"]
 
 SOFT = (ArrivalTime, GumbelSoftmax)  # estimators with a temperature
+START_IMAGES = 4  # on which a program of one's own is tried at its first parameters
 
 
 @dataclass(frozen=True)
@@ -165,19 +168,23 @@ def make_plan(
     nets = build_nets(settings, dataset.train.shape[1], dataset.shape)
     if not own:
         _check_likelihood(settings, dataset)
+    if own:
+        with telling_where(file.path if file else settings.program, program):
+            plan = _traced(settings, dataset, program, nets, own=True)
+        return replace(plan, text=file.text) if file else plan
     try:
-        with telling_where(file.path if file else settings.program):
-            plan = _traced(settings, dataset, program, nets, own=own)
+        return _traced(settings, dataset, program, nets, own=False)
     except UserError:
         raise
     except ValueError as problem:
         raise UserError(f"program {settings.program!r}: {problem}") from None
-    return replace(plan, text=file.text) if file else plan
 
 
 def _traced(settings: Settings, dataset: Dataset, program: Program, nets: Nets, *, own: bool) -> Plan:
-    """What running the program on two images tells."""
+    """What running the program on a few images tells."""
     key, x = random.key(settings.seed), np.asarray(dataset.train[:2])
+    if own:
+        check_contract(*program, nets.pixels, nets)
     params = initial_params(key, program, nets, x)
     if own:
         seen = fields_read(params, program, nets, x)
@@ -185,18 +192,16 @@ def _traced(settings: Settings, dataset: Dataset, program: Program, nets: Nets, 
         if "likelihood" in seen:
             _check_likelihood(settings, dataset)
     code = code_of(params, *program, nets, x)
-    if not code.sites:
-        _step(key, params, program, x, nets, Hard())  # a site that is local in the model alone has a better name
-        raise UserError(
-            f'the program {settings.program!r} has no latent inside numpyro.plate("image", len(x)): there is no code '
-            "to fit."
-        )
     settings = _fit_for(settings, code)
     not_exact = why_not_exact(key, params, *program, x, nets)
     estimator = _choose(settings, not_exact, code)
     _check_temperature(settings, estimator)
     # Whatever the free energy refuses is refused before anything is trained or written.
     _step(key, params, program, x, nets, estimator)
+    if own:
+        some = np.asarray(dataset.train[np.linspace(0, len(dataset.train) - 1, START_IMAGES).astype(int)])
+        exact, step = estimator.exact, settings.learning_rate
+        check_start(key, params, *program, some, nets, exact=exact, step=step)
     return Plan(settings, program, nets, dataset, estimator, not_exact, code)
 
 

@@ -2,19 +2,17 @@
 
 import linecache
 import sys
-import textwrap
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 
-from ppl_pvae.config import ProgramFile, Settings, read_about, read_program_file
+from ppl_pvae.config import DATA, ProgramFile, Settings, parse_program_file, read_about, read_program_file
 from ppl_pvae.errors import UserError
-from ppl_pvae.models import Program
+from ppl_pvae.models import Program, unfit_signature
+from ppl_pvae.run.telling import telling_where
 
-__all__ = ["program_file_of", "program_in", "stored_file", "telling_where"]
+__all__ = ["program_file_of", "program_in", "stored_file"]
 
 
 def program_file_of(settings: Settings, folder: Path | None) -> ProgramFile:
@@ -32,15 +30,7 @@ def program_file_of(settings: Settings, folder: Path | None) -> ProgramFile:
 def stored_file(settings: Settings, folder: Path) -> ProgramFile | None:
     """The text that a run keeps of its program file, None where there is no run."""
     text = read_about(folder / "config.toml").get("program_text") if (folder / "config.toml").is_file() else None
-    return None if text is None else ProgramFile(f"{settings.program} (as {folder} keeps it)", text, None)
-
-
-PACKAGE = Path(__file__).parents[1]
-# What is usually meant by a complaint of JAX or NumPyro.
-HINTS = {
-    "Incompatible shapes for broadcasting": "put units and pixels into the event of that site with .to_event(1)",
-    "dot_general requires": "x is (image, pixel), a code (image, unit): give the product matching shapes",
-}
+    return None if text is None else parse_program_file(f"{settings.program} (as {folder} keeps it)", text)
 
 
 @lru_cache(maxsize=32)
@@ -50,7 +40,7 @@ def program_in(file: ProgramFile) -> Program:
     Raises
     ------
     UserError
-        If the file fails when it is run, or has no model or guide.
+        If the file fails when it is run, has no model or guide, or names other data than can be read off its text.
     """
     # Tracebacks and inspect show the text that was run, whatever has become of the file.
     linecache.cache[file.path] = (len(file.text), None, file.text.splitlines(keepends=True), file.path)
@@ -59,6 +49,12 @@ def program_in(file: ProgramFile) -> Program:
     sys.modules[module.__name__] = module  # where dataclasses and pickle look for what a file defines
     with telling_where(file.path):
         exec(compile(file.text, file.path, "exec"), module.__dict__)
+    # The data are chosen before the file is run, by its text: what that does not show would be ignored.
+    if (named := getattr(module, DATA, None)) != file.data:
+        raise UserError(
+            f"the program {file.path} has {DATA} = {named!r} when it is run, which its text does not show; write "
+            f'{DATA} = "..." once, on a line that is not indented.'
+        )
     return Program(*(_function(module, name, file.path) for name in ("model", "guide")))
 
 
@@ -67,31 +63,6 @@ def _function(module, name: str, path: str) -> Callable:
     if not callable(found):
         problem = "has none" if found is None else f"has a {type(found).__name__}"
         raise UserError(f"the program {path} needs a function {name}(x, nets) and {problem}; define one.")
+    if problem := unfit_signature(name, found):
+        raise UserError(f"the program {path}: {problem}")
     return found
-
-
-@contextmanager
-def telling_where(path: str) -> Iterator[None]:
-    """Whatever goes wrong in the code of this file becomes one line that says where, and what to look at.
-
-    Raises
-    ------
-    UserError
-        For any exception that passed through the file; others pass as they are.
-    """
-    try:
-        yield
-    except UserError:
-        raise
-    except Exception as error:  # somebody else's code: anything may come out of it
-        frames = traceback.extract_tb(error.__traceback__)
-        theirs = [frame for frame in frames if frame.filename == path]
-        if not theirs:
-            raise
-        where = f"the program {path}, line {theirs[-1].lineno}"
-        words = " ".join(str(error).strip().splitlines()[:1])
-        if isinstance(error, ValueError) and Path(frames[-1].filename).is_relative_to(PACKAGE):
-            raise UserError(f"{where}: {words}") from error  # a complaint of ours, with its remedy
-        line = textwrap.shorten(theirs[-1].line or "", 60, placeholder=" ...")
-        hint = next((hint for sign, hint in HINTS.items() if sign in words), "mend that line")
-        raise UserError(f"{where}: {type(error).__name__}: {words}\n  {line} ({hint})") from error

@@ -264,7 +264,7 @@ def test_without_a_usable_kl_site_and_families_are_named(q, p, families, program
 
 def test_concentrations_that_are_known_to_differ_are_named():
     q, p = ({"fn": NegativeBinomial(jnp.ones(2), phi).to_event(1), "scale": None} for phi in (2.0, 3.0))
-    with pytest.raises(ValueError, match=r"site 'z': negative binomials of concentration .* the same concentration"):
+    with pytest.raises(ValueError, match=r"site 'z': KL.NegativeBinomial .* two values of concentration"):
         site_divergence("z", {**q, "infer": {}}, p, sampled=True, whole=True)
 
 

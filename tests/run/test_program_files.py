@@ -1,6 +1,7 @@
 """Programs in files: run, kept with the run, and refused in a line that says where."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,9 @@ import ppl_pvae
 from ppl_pvae.config import Settings, read_program_file
 from ppl_pvae.errors import UserError
 from ppl_pvae.fit import main
+from ppl_pvae.models import poisson
 from ppl_pvae.run.program_files import program_in
+from ppl_pvae.run.telling import telling_where
 
 HEAD = """
 import jax.numpy as jnp
@@ -33,6 +36,21 @@ def model(x, nets):
 def guide(x, nets):
     with numpyro.plate("image", len(x)):
         numpyro.sample("z", Poisson(log_rate=jnp.minimum(nets.encode(x), 3.0)).to_event(1))
+"""
+)
+TIED = (
+    HEAD
+    + """
+from functools import partial
+from ppl_pvae.models import poisson
+
+DATA = "synthetic"
+
+def tied(nets):
+    return jnp.exp(numpyro.param("log_prior_rate", jnp.array(-1.0)) * jnp.ones(nets.units))
+
+model = partial(poisson.model, prior_rate=tied)
+guide = partial(poisson.guide, prior_rate=tied)
 """
 )
 SETTINGS = {"units": 3, "batch_size": 100, "steps": 20, "patch_size": 4, "evaluate_every": 20}
@@ -115,6 +133,64 @@ BAD = {
     "no guide": (NO_GUIDE, [], "the program mine.py needs a function guide(x, nets) and has none"),
     "no function": (NO_GUIDE + "guide = 3", [], "needs a function guide(x, nets) and has a int"),
     "import": ("import nothing_like_it", [], "mine.py, line 1: ModuleNotFoundError: No module named"),
+    "ends Python": (
+        "import sys\nsys.exit(0)\n" + WHOLE,
+        [],
+        "line 2: it ends Python (SystemExit: 0); a program defines",
+    ),
+    "ends Python later": (
+        WHOLE.replace("    r = jnp", "    raise SystemExit\n    r = jnp"),
+        [],
+        "mine.py, line 10: it ends Python (SystemExit: ); a program defines functions and no more",
+    ),
+    "a file beside it": ("import helper\n" + WHOLE, [], "what it needs of helper must be in it or installed"),
+    "data in a condition": (
+        WHOLE.replace('DATA = "synthetic"', 'if True:\n    DATA = "synthetic"'),
+        [],
+        "the program mine.py has DATA = 'synthetic' when it is run, which its text does not show; write DATA",
+    ),
+    "data in a pair": (WHOLE.replace('DATA = "synthetic"', 'DATA, K = "synthetic", 3'), [], "which its text does not"),
+    "one argument": (
+        WHOLE.replace("model(x, nets)", "model(x)"),
+        [],
+        "the program mine.py: model is called as model(x, nets), and takes (x); let it take these two",
+    ),
+    "a class": (WHOLE + "\nclass model:\n    pass\n", [], "model is called as model(x, nets), and takes ()"),
+    "an unknown keyword": (
+        TIED.replace("model, prior_rate", "model, prior"),
+        [],
+        "model gives poisson.model a keyword 'prior' that it does not take; did you mean 'prior_rate'?",
+    ),
+    "no function for a rate": (
+        TIED.replace("prior_rate=tied", "prior_rate=0.3"),
+        [],
+        "'mine.py', in poisson.rate_bounds: TypeError: 'float' object is not callable",
+    ),
+    "no return": (
+        TIED.replace("    return", "    _ ="),
+        [],
+        "(a function gives nothing there: let it return its value)",
+    ),
+    "rates of another length": (
+        TIED.replace("nets.units", "5"),
+        [],
+        "in poisson.rate_bounds: TypeError: min got incompatible shapes for broadcasting: (3,), (5,).",
+    ),
+    "one rate for all": (
+        TIED.replace(" * jnp.ones(nets.units)", ""),
+        [],
+        "(that site has no axis of units: give what belongs to units the shape (nets.units,))",
+    ),
+    "a global called like a local": (
+        TIED.replace("return", 'return numpyro.sample("z", dist.LogNormal(jnp.zeros(3), 1.0).to_event(1)) #'),
+        [],
+        "two sites of the guide are called 'z': give one another name",
+    ),
+    "fewer counts in the prior": (
+        WHOLE.replace('sample("z", Poisson(r)', 'sample("z", dist.Binomial(5, probs=0 * r + 0.3)'),
+        ["--dry-run"],
+        "'mine.py': site 'z': KL(Poisson || BinomialProbs) is infinite: the posterior has values from 0 up, the prior",
+    ),
     "a mistake": (WHOLE.replace("len(x)", "lenn(x)", 1), [], "mine.py, line 11: NameError: name 'lenn'"),
     "shapes": (
         WHOLE.replace("nets.decode(z)", "nets.decode(z[:, :2])"),
@@ -135,7 +211,7 @@ BAD = {
     "plate": (
         WHOLE.replace('plate("image", len(x)):\n        numpyro', 'plate("picture", len(x)):\n        numpyro'),
         [],
-        "line 17: site 'z' is outside the plate 'image', and no gradient passes",
+        "site 'z' is inside the plate 'image' in the model only: put it inside in both",
     ),
     "no KL": (
         WHOLE.replace('sample("z", Poisson(r)', 'sample("z", dist.Normal(r, 1.0)'),
@@ -188,3 +264,46 @@ def guide(x, nets):
 def test_a_site_that_is_local_here_and_global_there_is_named(place):
     with pytest.raises(UserError, match=r"'mine.py': site 'z' is inside the plate 'image' in the model only"):
         ppl_pvae.train(write(GLOBAL_IN_THE_GUIDE), "synthetic", **{**SETTINGS, "units": Settings.units})
+
+
+def test_a_file_is_read_as_python_reads_it(place):
+    """A mark of byte order, an encoding that is declared, data with an annotation."""
+    text = WHOLE.replace('DATA = "synthetic"', 'DATA: str = "synthetic"')
+    Path("mine.py").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert read_program_file("mine.py") == ("mine.py", text, "synthetic")
+    Path("mine.py").write_bytes(("# coding: latin-1\n# é\n" + text).encode("latin-1"))
+    assert "# é" in read_program_file("mine.py").text
+
+
+def test_a_file_of_another_name_is_told_what_it_lacks(place, capsys):
+    assert main(["--program", write(WHOLE, "mine.txt")]) == 2
+    assert "'mine.txt' is no built-in one; a file that holds one must end in .py" in capsys.readouterr().err
+
+
+def test_functions_of_a_notebook_are_told_as_files_are(place):
+    """A pair: by their line and name; of a built-in one, by what it cannot be called with, and when it is swapped."""
+    x = np.random.default_rng(0).normal(size=(100, 16)).astype(np.float32)
+    settings = {key: value for key, value in SETTINGS.items() if key != "patch_size"}
+
+    def guide(x, nets):
+        raise KeyError("gone")
+
+    with pytest.raises(UserError, match=r"program 'own', line \d+ in guide: KeyError: 'gone'"):
+        ppl_pvae.train((poisson.model, guide), x, **settings)
+    with pytest.raises(UserError, match=r"model gives poisson.model a keyword 'prior' that it does not take"):
+        ppl_pvae.train((partial(poisson.model, prior=3), poisson.guide), x, **settings)
+    with pytest.raises(UserError, match=r"site 'x' is observed in the guide: .* \(model, guide\), in this order"):
+        ppl_pvae.train((poisson.guide, poisson.model), x, **settings)
+
+
+def test_what_a_program_raises_in_training_is_told_too(place, capsys):
+    """On a batch of 100, which is more than it was tried on: exit code 2, a line with its place, no traceback."""
+    name = write(WHOLE.replace("    r = jnp", "    assert len(x) < 50, 'too many'\n    r = jnp"))
+    assert main(["--program", name, *FLAGS]) == 2
+    error = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error")]
+    assert error == ["error: the program mine.py, line 10: AssertionError: too many"]
+
+
+def test_a_disk_that_is_full_is_not_blamed_on_the_program():
+    with pytest.raises(OSError, match="No space left"), telling_where("mine.py"):
+        raise OSError(28, "No space left on device")
