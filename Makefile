@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 PYTHON ?= $(shell tools/find_python.sh 3.11)
-SOURCES := ppl_pvae tests benchmarks models
+SOURCES := ppl_pvae tests benchmarks models analysis
 
 .PHONY: help fit test lint types tests slow format hooks benchmark clean
 

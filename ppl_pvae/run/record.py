@@ -11,6 +11,7 @@ import xarray as xr
 from jax import random
 
 from ppl_pvae.analysis.evidence import pareto_k
+from ppl_pvae.analysis.study import Study
 from ppl_pvae.config import Settings
 from ppl_pvae.errors import UserError
 from ppl_pvae.inference.evaluation import encode
@@ -190,6 +191,28 @@ class Run:
         except ValueError as problem:
             raise UserError(f"program {self.settings.program!r}: {problem}") from None
         return as_dataset(refined, **asked)
+
+    def study(self, name: str | None = None, *, data: str | None = None, full: bool = False) -> Study:
+        """Everything that `python -m ppl_pvae.analyze` works out about one run, as a record.
+
+        Parameters
+        ----------
+        name
+            What the run is called in tables and legends; the name of its directory, or of its program, unless said.
+        data
+            Other data, whose test images are analysed; None for those of the run.
+        full
+            More images and draws for the evidence, refinement, calibration and predictive checks.
+
+        Raises
+        ------
+        UserError
+            If the other data do not fit.
+        """
+        from ppl_pvae.run.studying import study  # which reads runs, and so imports this module
+
+        name = name or (self.path.resolve().name if self.path else self.settings.program)
+        return study(self, name, data=data, full=full)
 
     def _images(self, x):
         """Images as (image, pixel)."""

@@ -183,6 +183,15 @@ def test_calibration_is_labelled_and_comes_from_its_seed(run):
     assert not np.array_equal(found["rank"], run.calibrate(images=60, draws=19, seed=1)["rank"])
 
 
+def test_a_run_is_studied_under_the_name_of_its_directory(run):
+    said = run.study()
+    assert said.name == run.path.name
+    assert replace(run, path=None).study("in memory").name == "in memory"
+    assert said.summary == run.summary
+    assert_allclose(said.bill.paid.sum(), run.summary["coding_rate"], rtol=1e-4)
+    assert said.refinement is None  # asked for with full=True only
+
+
 def expected_variance(run, rates):
     """E of the variance over pixels of x = zΦ + noise of variance ½, z Poisson of these rates, (image, unit)."""
     weights, pixels = np.float64(flatten(run.params)["decoder.weight"]), 36

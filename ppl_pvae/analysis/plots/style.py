@@ -18,6 +18,7 @@ __all__ = [
     "GREEN",
     "GREY",
     "INK",
+    "LOOK",
     "ORANGE",
     "PAGE",
     "STRIP",
@@ -41,7 +42,7 @@ PAGE = 7.2
 STRIP = 0.17
 """Height kept free at the bottom for the mark, inches."""
 
-_LOOK: dict[Any, Any] = {
+LOOK: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "mathtext.fontset": "dejavusans",
     "font.size": 8,
@@ -70,6 +71,7 @@ _LOOK: dict[Any, Any] = {
     "image.interpolation": "nearest",
     "axes.formatter.useoffset": False,
 }
+"""The look itself, for figures of one's own: `matplotlib.pyplot.rcParams.update(LOOK)`."""
 
 
 def styled(draw: Callable[P, F]) -> Callable[P, F]:
@@ -77,7 +79,7 @@ def styled(draw: Callable[P, F]) -> Callable[P, F]:
 
     @wraps(draw)
     def inside(*args: P.args, **kwargs: P.kwargs) -> F:
-        with matplotlib.rc_context(_LOOK):
+        with matplotlib.rc_context(LOOK):
             fig = draw(*args, **kwargs)
             for ax in [] if fig is None else fig.axes:
                 # Matplotlib makes most ticks when the figure is saved, outside this look, unless told now.
