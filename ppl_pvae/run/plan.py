@@ -200,8 +200,9 @@ def _traced(settings: Settings, dataset: Dataset, program: Program, nets: Nets, 
     _step(key, params, program, x, nets, estimator)
     if own:
         some = np.asarray(dataset.train[np.linspace(0, len(dataset.train) - 1, START_IMAGES).astype(int)])
-        exact, step = estimator.exact, settings.learning_rate
-        check_start(key, params, *program, some, nets, exact=exact, step=step)
+        step = settings.learning_rate
+        assert step is not None, "defaults of training are filled in by _fit_for"
+        check_start(key, params, *program, some, nets, exact=estimator.exact, step=step)
     return Plan(settings, program, nets, dataset, estimator, not_exact, code)
 
 
