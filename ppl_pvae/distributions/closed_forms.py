@@ -62,7 +62,9 @@ for _q, _p in product((dist.CategoricalLogits, dist.CategoricalProbs), repeat=2)
 def _multinomial_multinomial(q, p):
     """NaN where the numbers of events differ and are known only when the program runs: there is no such sum over k."""
     # KL = n Σ_k q_k (log q_k − log p_k): the coefficients n!/Π z_k! are the same in both
-    differ = disagreement(q, p) > SAME
+    gap = disagreement(q, p)
+    assert gap is not None, "multinomials share their number of events"
+    differ = gap > SAME
     if not isinstance(differ, Tracer) and differ:
         raise ValueError(not_shared(q, p))
     return jnp.where(differ, jnp.nan, q.total_count * categorical_kl(_log_probs(q), _log_probs(p)))

@@ -149,11 +149,19 @@ def check_contract(model, guide, pixels: int, *args, plate: str = "image") -> No
 
 def _shapes(model, guide, images, pixels, args, plate) -> _Shapes:
     shapes = _Shapes({}, {})
-    watched = (_Watched(each, room, images, plate) for each, room in ((model, "model"), (guide, "guide")))
+    watched_model, watched_guide = _Watched(model, "model", images, plate), _Watched(guide, "guide", images, plate)
 
     def look(x):
         traces = run_program(
-            random.key(0), {}, *watched, (x, *args), {}, estimator=Hard(), temperature=1.0, plate=plate
+            random.key(0),
+            {},
+            watched_model,
+            watched_guide,
+            (x, *args),
+            {},
+            estimator=Hard(),
+            temperature=1.0,
+            plate=plate,
         )
         check_plate(traces, plate)
         for name, site in (*traces.guide.items(), *traces.model.items()):

@@ -112,7 +112,8 @@ def _arguments(traces, words):
 
 def _wanted(constraint):
     """The range of an argument in words."""
-    low, high = (getattr(constraint, end, None) for end in ("lower_bound", "upper_bound"))
+    ends: list[Any] = [getattr(constraint, end, None) for end in ("lower_bound", "upper_bound")]
+    low, high = ends
     if isinstance(low, Tracer) or isinstance(high, Tracer) or np.ndim(low) or np.ndim(high):
         return "within its bounds"
     kind = "a whole number" if constraint.is_discrete else "a number"

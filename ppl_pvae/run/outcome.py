@@ -66,17 +66,17 @@ def describe_prediction(plan: Plan, params) -> Predicted | None:
     """What the trained program makes up; None for one that makes no images by itself."""
     x = np.asarray(plan.dataset.test[:DRAWN_IMAGES])
     key_prior, key_again, key_globals = random.split(random.fold_in(random.key(plan.settings.seed), 1), 3)
-    program = (params, *plan.program, plan.nets)
+    model, guide, nets = plan.program.model, plan.program.guide, plan.nets
     try:
-        prior = simulate(key_prior, *program, images=PRIOR_DRAWS)
-        again = np.stack([made.x for made in draw_posterior(key_again, *program, x, draws=DRAWS)])
+        prior = simulate(key_prior, params, model, guide, nets, images=PRIOR_DRAWS)
+        again = np.stack([made.x for made in draw_posterior(key_again, params, model, guide, nets, x, draws=DRAWS)])
     except ValueError:
         return None
     try:
-        moments = predict(key_again, *program, x, draws=DRAWS)
+        moments = predict(key_again, params, model, guide, nets, x, draws=DRAWS)
     except ValueError:  # a likelihood without a variance
         moments = None
-    drawn = draw_globals(key_globals, *program, x, draws=DRAWS, prior_draws=PRIOR_DRAWS)
+    drawn = draw_globals(key_globals, params, model, guide, nets, x, draws=DRAWS, prior_draws=PRIOR_DRAWS)
     return Predicted(
         prior_z=prior.z,
         prior_x=prior.x,
