@@ -12,7 +12,7 @@ from ppl_pvae.analysis.evidence import Difference, paired_difference
 from ppl_pvae.analysis.study import Study
 from ppl_pvae.errors import UserError
 
-__all__ = ["MATCHED", "Match", "Pair", "check_same_images", "differences_of", "match_distortion"]
+__all__ = ["MATCHED", "Match", "Pair", "check_same_images", "differences_of", "families", "match_distortion"]
 
 MATCHED = ("spikes_per_image", "coding_rate")
 
@@ -86,11 +86,21 @@ def differences_of(studies: Sequence[Study], quantity: str = "log_evidence") -> 
     ]
 
 
+def families(studies: Sequence[Study]) -> dict[str, list[Study]]:
+    """Runs that differ in β, price and seed at most, by what they have in common in words, in order of appearance."""
+    found: dict[str, list[Study]] = {}
+    for s in studies:
+        parts = [str(s.summary[name]) for name in ("program", "prior", "pays") if s.summary.get(name)]
+        bias = [] if s.summary.get("encoder_bias", True) else ["no bias"]
+        found.setdefault(", ".join([*parts, *bias, f"K = {s.summary['units']}"]), []).append(s)
+    return found
+
+
 def match_distortion(studies: Sequence[Study], distortion: float | None = None) -> list[Match]:
     """What each program pays at one distortion, between those of its runs on either side of it.
 
-    Interpolated linearly in distortion and in the logarithm of what is paid. Programs are told apart by name, prior,
-    charge and number of units, and those whose runs all lie on one side are left out: nothing is extrapolated.
+    Interpolated linearly in distortion and in the logarithm of what is paid. Programs are told apart as by `families`;
+    those whose runs all lie on one side are left out: nothing is extrapolated.
 
     Parameters
     ----------
@@ -99,11 +109,7 @@ def match_distortion(studies: Sequence[Study], distortion: float | None = None) 
     distortion
         At which to compare; by default the middle of the range that all programs with two runs or more share.
     """
-    families: dict[tuple, list[Study]] = {}
-    for s in studies:
-        kind = tuple(s.summary.get(name) for name in ("program", "prior", "pays", "units", "encoder_bias"))
-        families.setdefault(kind, []).append(s)
-    several = [sorted(rows, key=_distortion) for rows in families.values() if len(rows) > 1]
+    several = [sorted(rows, key=_distortion) for rows in families(studies).values() if len(rows) > 1]
     if distortion is None:
         if not several:
             return []
@@ -125,7 +131,7 @@ def _between(rows: list[Study], distortion: float) -> Match | None:
         if low <= distortion <= high:
             share = 0.0 if high == low else (distortion - low) / (high - low)
             paid = {key: _geometric(near.summary[key], far.summary[key], share) for key in MATCHED}
-            return Match(_label(near), distortion, paid, (near.name, far.name))
+            return Match(next(iter(families([near]))), distortion, paid, (near.name, far.name))
     return None
 
 
@@ -133,8 +139,3 @@ def _geometric(near: float, far: float, share: float) -> float:
     if near <= 0 or far <= 0:
         return (1 - share) * near + share * far
     return float(np.exp((1 - share) * np.log(near) + share * np.log(far)))
-
-
-def _label(study: Study) -> str:
-    parts = [study.summary[name] for name in ("program", "prior", "pays") if study.summary.get(name)]
-    return ", ".join([*map(str, parts), f"K = {study.summary['units']}"])

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from ppl_pvae.analysis import summarise
-from ppl_pvae.analysis.comparison import check_same_images, differences_of, match_distortion
+from ppl_pvae.analysis.comparison import check_same_images, differences_of, families, match_distortion
 from ppl_pvae.analysis.study import ImageEvidence, Study
 from ppl_pvae.analysis.uncertainty import metric_intervals
 from ppl_pvae.errors import UserError
@@ -54,6 +54,21 @@ def test_match_reads_off_between_two_runs():
     assert_allclose(matches[0].paid["spikes_per_image"], 50)  # half way on a log scale
     assert_allclose(matches[1].paid["coding_rate"], 8)
     assert matches[0].between == ("p1", "p2")
+
+
+def test_variants_of_a_program_are_told_apart():
+    fixed = {"program": "rectified-gaussian", "pays": "latent", "prior": "fixed"}
+    runs = [
+        a_study("a", **fixed, encoder_bias=True),
+        a_study("b", **fixed, encoder_bias=False),
+        a_study("c", **fixed | {"prior": "learned"}, encoder_bias=True),
+        a_study("d", **fixed, encoder_bias=True, beta=4.0),
+    ]
+    assert {label: [s.name for s in rows] for label, rows in families(runs).items()} == {
+        "rectified-gaussian, fixed, latent, K = 64": ["a", "d"],
+        "rectified-gaussian, fixed, latent, no bias, K = 64": ["b"],
+        "rectified-gaussian, learned, latent, K = 64": ["c"],
+    }
 
 
 def test_nothing_is_extrapolated():

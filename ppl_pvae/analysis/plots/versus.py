@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ppl_pvae.analysis.comparison import Match, Pair
+from ppl_pvae.analysis.comparison import Match, Pair, families
 from ppl_pvae.analysis.plots.style import (
     BLUE,
     FAINT,
@@ -103,17 +103,15 @@ def differences(pairs: Sequence[Pair], quantity: str) -> Figure | None:
 
 @styled
 def planes(studies: Sequence[Study], matches: Sequence[Match], silence: float | None) -> Figure:
-    """Distortion against activity and against nats, a mark a run; programs with several runs are joined by a line."""
+    """Distortion against activity and against nats, a mark a run; runs that differ in β alone are joined by a line."""
     fig = figure(PAGE, 2.8)
     left, right = fig.subplots(1, 2)
-    programs = list(dict.fromkeys(s.summary["program"] for s in studies))
     for ax, key, label in (
         (left, "spikes_per_image", "activity per image"),
         (right, "coding_rate", "nats per image"),
     ):
-        for i, program in enumerate(programs):
-            rows = [s for s in studies if s.summary["program"] == program]
-            rows.sort(key=lambda s: s.summary[key])
+        for i, (program, members) in enumerate(families(studies).items()):
+            rows = sorted(members, key=lambda s: s.summary[key])
             x, y = ([s.summary[name] for s in rows] for name in (key, "distortion"))
             ax.plot(x, y, color=_colour(i), linewidth=0.8, label=program)
             for s, a, b in zip(rows, x, y, strict=True):
@@ -127,5 +125,5 @@ def planes(studies: Sequence[Study], matches: Sequence[Match], silence: float | 
         for match in matches:
             ax.axhline(match.distortion, color=FAINT, linewidth=0.8, zorder=0)
         ax.set(xlabel=label, ylabel="distortion, nats per image")
-    fig.legend(*left.get_legend_handles_labels(), loc="outside upper left", ncols=4)
+    fig.legend(*left.get_legend_handles_labels(), loc="outside upper left", ncols=2)
     return fig
