@@ -16,11 +16,13 @@ from ppl_pvae.inference.estimators import (
 )
 from ppl_pvae.inference.evidence import Evidence, importance_weighted
 from ppl_pvae.inference.free_energy import FreeEnergy, Parts, Traces, run_program
+from ppl_pvae.inference.refinement import CodeOf, Refinement, refine
 from ppl_pvae.inference.training import Recipe, Trainer
 
 __all__ = [
     "ESTIMATORS",
     "ArrivalTime",
+    "CodeOf",
     "Coordinates",
     "Estimator",
     "Evidence",
@@ -30,6 +32,7 @@ __all__ = [
     "Hard",
     "Parts",
     "Recipe",
+    "Refinement",
     "Reparameterised",
     "ScoreFunction",
     "StraightThrough",
@@ -37,6 +40,7 @@ __all__ = [
     "Trainer",
     "divergence_method",
     "importance_weighted",
+    "refine",
     "run_program",
     "why_not_exact",
 ]
