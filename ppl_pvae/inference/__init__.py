@@ -17,6 +17,7 @@ from ppl_pvae.inference.estimators import (
 )
 from ppl_pvae.inference.evidence import Evidence, importance_weighted
 from ppl_pvae.inference.free_energy import FreeEnergy, Parts, Traces, run_program
+from ppl_pvae.inference.refinement import CodeOf, Refinement, refine
 from ppl_pvae.inference.simulation import (
     Prediction,
     Simulation,
@@ -32,6 +33,7 @@ from ppl_pvae.inference.training import Recipe, Trainer
 __all__ = [
     "ESTIMATORS",
     "ArrivalTime",
+    "CodeOf",
     "Coordinates",
     "Estimator",
     "Evidence",
@@ -42,6 +44,7 @@ __all__ = [
     "Parts",
     "Prediction",
     "Recipe",
+    "Refinement",
     "Reparameterised",
     "ScoreFunction",
     "Simulation",
@@ -55,6 +58,7 @@ __all__ = [
     "importance_weighted",
     "predict",
     "replicate",
+    "refine",
     "run_program",
     "simulate",
     "simulations",

@@ -12,7 +12,7 @@ By coordinate descent (`inference/descent.py`), an iteration being a sweep over 
 exact curvature ‖Φ_k‖², where steps of all units at once must allow for the overlap of all of Φ. At 512 units two or
 three sweeps close as much of the gap as 25 steps of Adam in all units at the best of its rates, or as L-BFGS, and ten
 leave a thousandth. Poisson counts have one minimum, their free energy being convex in the rates; of a rectified code it
-is a minimum near to the encoder's posterior.
+is a minimum that lies downhill from the encoder's posterior, and need not be the lowest.
 """
 
 from functools import lru_cache

@@ -96,11 +96,11 @@ def free_energy(parameters, moments, x, beta, price=0.0):
 def minimised(cost, start, *args):
     """Where L-BFGS-B ends in double precision; parameters are logarithms or near 0, and bounded.
 
-    Begun anew twice, with what has come to lie far down lifted: rates near 0 have no slope in their logarithm.
+    Begun anew once, with what has come to lie far down lifted: rates near 0 have no slope in their logarithm.
     """
     options = {"ftol": 1e-14, "gtol": 1e-7, "maxfun": 100_000, "maxiter": 1000}
     found = []
-    for _ in range(3):
+    for _ in range(2):
         bounds = [(-20, 6)] * len(start)
         found += [scipy.optimize.minimize(cost, start, args, "L-BFGS-B", "3-point", bounds=bounds, options=options)]
         start = np.maximum(found[-1].x, -3)
@@ -160,7 +160,7 @@ def test_refining_finds_the_minimum_that_a_minimiser_finds(family, beta):
     """
     program, start, moments = FAMILIES[family]
     found = refined(program, beta=beta)
-    for image, x in enumerate(np.float64(X)):
+    for image, x in enumerate(np.float64(X[:3])):
         assert_allclose(found.before.free_energy[image], free_energy(start(x), moments, x, beta), rtol=1e-5)
         best = minimised(free_energy, start(x), moments, x, beta)
         if moments is rectified_code:
@@ -371,7 +371,7 @@ def test_several_sites_are_refined_together_and_a_global_latent_is_held():
         spread = variance @ np.sum((0.8 * DICTIONARY) ** 2, axis=1)
         return error + spread + kl.sum() + (deviation**2 + level**2 - 1) / 2 - np.log(deviation)
 
-    for image, x in enumerate(np.float64(X)):
+    for image, x in enumerate(np.float64(X[:3])):
         best = minimised(cost, np.zeros(2 + UNITS), x)
         assert_allclose(found.after.free_energy[image], best.fun, rtol=1e-5)
         assert_allclose(found.after.mean[image], [best.x[0], *np.exp(best.x[2:])], atol=2e-3)
