@@ -22,10 +22,16 @@ SMALL = ["--units", "8", "--batch-size", "200", "--steps", "60", "--evaluate-eve
 LONGEST = {"tied": 8, "hyper_prior": 20, "zero_inflated": 12, "negative_binomial": 20}
 LONGEST_OF_ALL = 30
 
+QUICK = ("tied", "hyper_prior", "zero_inflated", "negative_binomial")  # the others compile as long, and say no more
+
 each_file = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+quick_first = pytest.mark.parametrize(
+    "file",
+    [pytest.param(file, marks=[] if file.stem in QUICK else [pytest.mark.slow], id=file.stem) for file in FILES],
+)
 
 
-@each_file
+@quick_first
 def test_an_example_trains_and_leaves_a_run(file, tmp_path, capsys):
     """Sixty steps: the free energy is finite and falls; posterior, figures and report are there."""
     data = [] if "DATA =" in file.read_text(encoding="utf-8") else ["--data", "synthetic", "--patch-size", "4"]

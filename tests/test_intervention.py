@@ -50,12 +50,14 @@ def test_a_rectified_posterior_is_its_prior_where_the_encoder_says_nothing():
         assert_allclose(jnp.broadcast_to(normal.scale, (5, 4)), 1.0)
 
 
+@pytest.mark.slow
 def test_the_poisson_prior_stays_where_it_was_put():
     fitted = fit({"code": "poisson", "prior_rate": 0.05, **SMALL}, IMAGES, check=False)
     assert_allclose(fitted.tree["constant_data"]["prior_rate"], 0.05, rtol=1e-6)
     assert "log_prior_rate" not in fitted.params
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", CODES)
 def test_a_line_says_what_the_run_says(code):
     """Means over photographs are those over images, and every column is filled as the code asks."""

@@ -19,7 +19,7 @@ IMPORTED |= {"dataclasses", "functools", "os"}  # of the standard library
 LONGEST = 120
 VARIABLES = ("DATA", "UNITS", "STEPS", "RUN", "RUNS")
 NUMBER = r"[+-]?\d+\.?\d*%?"
-DEAR = {"a_new_prior", "poisson_or_rectified"}  # they train programs that no other notebook does, and compile each
+DEAR = {"a_new_prior", "poisson_or_rectified", "bill_and_energy", "how_good_is_the_posterior"}  # they compile long
 
 each_file = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 cheap_first = pytest.mark.parametrize(

@@ -245,7 +245,7 @@ def large_program(family):
     return model, guide
 
 
-@pytest.mark.parametrize("family", ["poisson", "rectified"])
+@pytest.mark.parametrize("family", ["poisson", pytest.param("rectified", marks=pytest.mark.slow)])
 def test_ten_sweeps_close_nearly_all_of_the_gap(family):
     """Of each image 95% at least of what 2,000 sweeps close; no image above its start after any number."""
     x = large()[1]

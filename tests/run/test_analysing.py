@@ -132,6 +132,7 @@ def test_a_rectified_code_is_billed_for_what_it_sends(both, runs):
     assert 0 < bill["delivered"] <= bill["paid"] - bill["unsent"]
 
 
+@pytest.mark.slow
 def test_other_data_are_analysed(runs, tmp_path, planted):
     np.save(tmp_path / "other.npy", 2 * planted.images[:1500])
     out = tmp_path / "out"

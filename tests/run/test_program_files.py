@@ -164,7 +164,7 @@ BAD = {
     "no function for a rate": (
         TIED.replace("prior_rate=tied", "prior_rate=0.3"),
         [],
-        "'mine.py', in poisson.rate_bounds: TypeError: 'float' object is not callable",
+        "'mine.py', in poisson.guide: TypeError: 'float' object is not callable",
     ),
     "no return": (
         TIED.replace("    return", "    _ ="),
@@ -174,7 +174,7 @@ BAD = {
     "rates of another length": (
         TIED.replace("nets.units", "5"),
         [],
-        "in poisson.rate_bounds: TypeError: min got incompatible shapes for broadcasting: (3,), (5,).",
+        "in poisson.bounded_once: TypeError: min got incompatible shapes for broadcasting: (3,), (5,).",
     ),
     "one rate for all": (
         TIED.replace(" * jnp.ones(nets.units)", ""),
