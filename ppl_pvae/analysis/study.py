@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from ppl_pvae.analysis import energy
 from ppl_pvae.analysis.evidence import PARETO_LIMIT
 from ppl_pvae.analysis.gabor import Gabors
-from ppl_pvae.analysis.information import UnitBill
+from ppl_pvae.analysis.information import UnitBill, bits_per_spike
 from ppl_pvae.analysis.intervals import Interval, interval_of_means
 from ppl_pvae.analysis.population import Bounds
 from ppl_pvae.analysis.record import Posterior
@@ -165,19 +165,18 @@ def energy_rows(study: Study) -> list[dict[str, Any]]:
     if not study.posterior.is_count:
         return []
     spikes, units = float(study.posterior.use.sum()), study.posterior.mean.shape[1]
-    bits = None if study.delivered is None else study.delivered / math.log(2)
     rows = []
     for budget in energy.BUDGETS:
-        atp = energy.atp_per_image(spikes, units, budget)
+        bits = None if study.delivered is None else energy.bits_per_atp(study.delivered, spikes, units, budget)
         rows.append(
             {
                 "budget": budget.name,
                 "window_seconds": budget.window,
                 "rest_to_spike": budget.ratio,
                 "hertz": float(energy.hertz(spikes / units, budget.window)),
-                "atp_per_image": atp,
-                "bits_per_atp": None if bits is None or atp == 0 else bits / atp,
-                "atp_per_bit": None if not bits else atp / bits,
+                "atp_per_image": energy.atp_per_image(spikes, units, budget),
+                "bits_per_atp": bits,
+                "atp_per_bit": 1 / bits if bits else None,
             }
         )
     return rows
@@ -188,7 +187,7 @@ def _bill(study: Study) -> dict[str, Any] | None:
         return None
     paid, got = float(study.bill.paid.sum()), float(study.bill.delivered.sum())
     spikes = float(study.posterior.use.sum()) if study.posterior.is_count else 0.0
-    each = {} if spikes == 0 else {"nats_per_spike_paid": paid / spikes, "bits_per_spike": got / math.log(2) / spikes}
+    each = {} if spikes == 0 else {"nats_per_spike_paid": paid / spikes, "bits_per_spike": bits_per_spike(got, spikes)}
     population = None if study.population is None else asdict(study.population)
     return {
         "images": study.bill_images,

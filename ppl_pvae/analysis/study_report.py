@@ -172,7 +172,9 @@ def _bill(said: Mapping[str, Any], figures: Mapping[str, Path]) -> str:
     bill = said["bill"]
     if bill is None:
         return ""
-    share = f" ({100 * bill['delivered'] / bill['paid']:.0f}%)" if bill["paid"] else ""
+    share = (
+        f" ({100 * bill['delivered'] / bill['paid']:.0f}%)" if bill["paid"] and bill["delivered"] is not None else ""
+    )
     unsent = f", {words.number(bill['unsent'])} of it for what is never sent" if bill["unsent"] > 0.005 else ""
     text = (
         f"An image pays {words.number(bill['paid'])} nats. One by one, units deliver "
