@@ -66,13 +66,14 @@ def cells() -> Iterator[dict[str, Any]]:
 # Steps until the doubling rule holds at K = 512, where 2,500 do not suffice or fewer do: (prior, pays, bias, beta).
 LONGER = {
     ("learned", "latent", True, 4.0): 8000,
-    ("learned", "code", True, 4.0): 8000,
+    ("learned", "code", True, 4.0): 16_000,
     ("fixed", "latent", True, 4.0): 1000,
     ("fixed", "latent", False, 4.0): 1000,
     ("fixed", "code", True, 1.0): 5000,
     ("fixed", "latent", True, 0.4): 5000,
     ("fixed", "code", True, 0.4): 10_000,
-    **{("learned", pays, True, beta): 4000 for pays in ("latent", "code") for beta in (0.4, 1.0)},
+    **{("learned", pays, True, 1.0): 4000 for pays in ("latent", "code")},
+    **{("learned", pays, True, 0.4): 8000 for pays in ("latent", "code")},
 }
 
 

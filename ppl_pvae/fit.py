@@ -5,13 +5,13 @@ JAX is imported only after the flags are understood, so that --help and complain
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import tyro
 
 from ppl_pvae.command import answer, read_flags
-from ppl_pvae.config import OWN_PROGRAM, Settings, is_program_file, read_program_file, read_recipe, validate
+from ppl_pvae.config import OWN_PROGRAM, Settings, read_recipe, validate, with_its_data
 from ppl_pvae.directory import check_directory, check_same, default_directory
 from ppl_pvae.errors import UserError
 
@@ -49,7 +49,7 @@ def parse(arguments: Sequence[str]) -> tuple[Command, Path]:
     command = _read_flags(arguments, Settings())
     if command.config is not None:
         command = _read_flags(arguments, read_recipe(command.config))
-    chosen = _with_its_data(command.settings)
+    chosen = with_its_data(command.settings)
     saved = (command.out or default_directory(chosen, resume=True)) / "config.toml"
     if command.resume and _is_file(saved):
         recipe = read_recipe(saved)
@@ -61,13 +61,6 @@ def parse(arguments: Sequence[str]) -> tuple[Command, Path]:
     check_directory(out, resume=command.resume)
     check_same(settings, out)
     return Command(out, command.config, command.check_convergence, command.resume, command.dry_run, settings), out
-
-
-def _with_its_data(settings: Settings) -> Settings:
-    """The settings with the data that a program file names, where none were given; the file is read and not run."""
-    if settings.data is not None or not is_program_file(settings.program):
-        return settings
-    return replace(settings, data=read_program_file(settings.program).data)
 
 
 def _is_file(path: Path) -> bool:

@@ -2,11 +2,13 @@
 
 import ast
 import tokenize
+from dataclasses import replace
 from typing import NamedTuple
 
+from ppl_pvae.config.settings import Settings
 from ppl_pvae.errors import UserError
 
-__all__ = ["DATA", "ProgramFile", "is_program_file", "parse_program_file", "read_program_file"]
+__all__ = ["DATA", "ProgramFile", "is_program_file", "parse_program_file", "read_program_file", "with_its_data"]
 
 DATA = "DATA"  # the name by which a file says what it is fitted to
 
@@ -22,6 +24,19 @@ class ProgramFile(NamedTuple):
 def is_program_file(name: str) -> bool:
     """Whether a program is named by the path of a file."""
     return name.endswith(".py")
+
+
+def with_its_data(settings: Settings) -> Settings:
+    """The settings with the data that a program file names, where none were given; the file is read and not run.
+
+    Raises
+    ------
+    UserError
+        If the program is a file that cannot be read.
+    """
+    if settings.data is not None or not is_program_file(settings.program):
+        return settings
+    return replace(settings, data=read_program_file(settings.program).data)
 
 
 def read_program_file(path: str) -> ProgramFile:

@@ -123,6 +123,11 @@ def _compile(
     return _Compiled(svi, jax.jit(lambda key, x: svi.init(key, x, nets)), advance)
 
 
+def _strong(leaf):
+    """The same array, of a type that does not give way to others."""
+    return leaf if jnp.issubdtype(leaf.dtype, jax.dtypes.extended) else jnp.asarray(leaf, leaf.dtype)
+
+
 def batch_indices(images: int, batch_size: int, seed: int, steps: range) -> np.ndarray:
     """Which images each step sees, (step, batch): every epoch a new shuffle, the same whenever it is asked for."""
     batch_size = min(batch_size, images)
@@ -181,7 +186,8 @@ class Trainer:
             symmetries,
         )
         first = self.x[: min(recipe.batch_size, len(x))]
-        self.state: Any = self._compiled.init(random.key(recipe.seed), first)
+        # Of the types that a state has which was saved and read: one compilation serves both.
+        self.state: Any = jax.tree.map(_strong, self._compiled.init(random.key(recipe.seed), first))
         self.step = 0
 
     @property

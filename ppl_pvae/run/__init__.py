@@ -19,6 +19,7 @@ from ppl_pvae.data import Dataset, from_array, load
 from ppl_pvae.directory import check_directory, check_same
 from ppl_pvae.errors import UserError
 from ppl_pvae.models import BUILT_IN, Program, as_program
+from ppl_pvae.run.arrival import arrive, finished_summary
 from ppl_pvae.run.description import describe_plan
 from ppl_pvae.run.finish import finish
 from ppl_pvae.run.fitting import fit_parameters
@@ -30,7 +31,7 @@ from ppl_pvae.run.program_files import program_file_of, program_in
 from ppl_pvae.run.record import Run
 from ppl_pvae.run.telling import telling_where
 
-__all__ = ["Run", "describe", "fit_to_directory", "import_run", "open_run", "train"]
+__all__ = ["Run", "describe", "fit_to_directory", "fit_until_converged", "import_run", "open_run", "train"]
 
 
 def train(program, x=None, *, out=None, resume=False, check_convergence=False, progress=False, **settings) -> Run:
@@ -102,6 +103,26 @@ def fit_to_directory(settings: Settings, out: Path, *, resume: bool, check_conve
         return _fit(plan, out, resume=resume, check_convergence=check_convergence, progress=progress)
 
 
+def fit_until_converged(
+    settings: Settings, out: Path, dataset: Dataset, *, max_doublings: int, warm_start: bool
+) -> dict[str, Any]:
+    """A cell of a sweep: train over more and more steps until the doubling rule holds; its summary, also if finished.
+
+    The directory is a run, but for posterior and pictures, which `open_run` and the analyze command make anew.
+
+    Raises
+    ------
+    UserError
+        If data, program and settings do not fit together, or training diverges.
+    """
+    assert settings.steps is not None, "the cells of a grid have steps"
+    if (done := finished_summary(out, settings.steps, max_doublings)) is not None:
+        return done
+    plan = _plan(settings, out, dataset)
+    with _answering_for(plan):
+        return arrive(plan, out, max_doublings=max_doublings, warm_start=warm_start)
+
+
 def describe(settings: Settings) -> str:
     """What would be trained, and how: load the data, trace the program, time a few steps; nothing is written.
 
@@ -115,11 +136,12 @@ def describe(settings: Settings) -> str:
         return describe_plan(plan)
 
 
-def _plan(settings: Settings, folder: Path | None) -> Plan:
+def _plan(settings: Settings, folder: Path | None, dataset: Dataset | None = None) -> Plan:
+    data = _load(settings) if dataset is None else dataset
     if not is_program_file(settings.program):
-        return make_plan(settings, _load(settings))
+        return make_plan(settings, data)
     file = program_file_of(settings, folder)
-    return make_plan(settings, _load(settings), program_in(file), file)
+    return make_plan(settings, data, program_in(file), file)
 
 
 def _answering_for(plan: Plan):

@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 
 from ppl_pvae import __version__
-from ppl_pvae.analysis import Posterior, open_tree
+from ppl_pvae.analysis import Posterior, datatree, open_tree
 from ppl_pvae.config import Settings, is_program_file, read_about, read_recipe, to_toml, validate
-from ppl_pvae.data import Dataset
+from ppl_pvae.data import Dataset, load
 from ppl_pvae.errors import UserError
 from ppl_pvae.inference.checkpoint import flatten, load_arrays, restore, save_arrays
 from ppl_pvae.models import BUILT_IN, Program, as_program
-from ppl_pvae.run.plan import Plan, build_nets, build_program, parameter_template
+from ppl_pvae.run.outcome import describe_posterior, describe_prediction
+from ppl_pvae.run.plan import Plan, build_nets, build_program, make_plan, parameter_template
 from ppl_pvae.run.program_files import program_in, stored_file
 from ppl_pvae.run.record import Run
 
@@ -158,16 +159,29 @@ def open_run(path: str | Path, program: Program | tuple | None = None) -> Run:
     settings = validate(settings, own_program=settings.program not in BUILT_IN)
     arrays = load_arrays(folder / "params.npz")
     nets = build_nets(settings, *_image_size(folder))
+    params = restore(parameter_template(program, nets), arrays)
+    kept = (folder / "posterior.nc").is_file()
     return Run(
         settings=settings,
         program=program,
         nets=nets,
-        params=restore(parameter_template(program, nets), arrays),
+        params=params,
         summary=_read(folder / "summary.json", json.loads),
         history=_read(folder / "metrics.jsonl", lambda text: [json.loads(line) for line in text.splitlines()]),
-        tree=open_tree(folder / "posterior.nc"),
+        tree=open_tree(folder / "posterior.nc") if kept else _tree_again(settings, program, params, folder),
         path=folder,
     )
+
+
+def _tree_again(settings: Settings, program: Program, params, folder: Path):
+    """The posterior of a cell of a sweep, which keeps none: a hundred times the size of the parameters that make it."""
+    own = None if settings.program in BUILT_IN else program
+    file = stored_file(settings, folder) if is_program_file(settings.program) else None
+    data = load(settings.data or "natural", patch_size=settings.patch_size, seed=settings.data_seed)
+    plan = make_plan(settings, data, own, file)
+    check_same_data(plan, folder)
+    about = {"program": settings.program, "data": data.name}
+    return datatree(describe_posterior(plan, params), about, describe_prediction(plan, params))
 
 
 def _read(path: Path, parse: Callable[[str], Any]) -> Any:

@@ -1,7 +1,9 @@
 """What one fit consists of, put together and checked before anything is trained or written."""
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from typing import Any
 
 import jax
@@ -37,6 +39,10 @@ from ppl_pvae.run.telling import telling_where
 from ppl_pvae.run.used import check_used, fields_read
 
 __all__ = ["Plan", "build_nets", "build_program", "initial_params", "make_plan", "parameter_template"]
+
+# What was found of programs and their networks. It is a matter of how they are built and not of their parameters, and
+# takes a compilation: the cells of a sweep ask once. A program of one's own is always asked again.
+_NOT_EXACT: dict[tuple[Program, Nets], str | None] = {}
 
 SOFT = (ArrivalTime, GumbelSoftmax)  # estimators with a temperature
 START_IMAGES = 4  # on which a program of one's own is tried at its first parameters
@@ -134,8 +140,13 @@ def build_nets(settings: Settings, pixels: int, shape: tuple[int, int] | None) -
 
 def initial_params(key: jax.Array, program: Program, nets: Nets, x) -> dict[str, Any]:
     """Parameters by name as a fresh training would start with."""
+    return _initialiser(program, nets)(key, x)
+
+
+@lru_cache(maxsize=32)
+def _initialiser(program: Program, nets: Nets) -> Callable[..., dict[str, Any]]:
     svi = SVI(program.model, program.guide, optax.identity(), FreeEnergy(estimator=Hard()))
-    return jax.jit(lambda key, x: svi.get_params(svi.init(key, x, nets)))(key, x)
+    return jax.jit(lambda key, x: svi.get_params(svi.init(key, x, nets)))
 
 
 def parameter_template(program: Program, nets: Nets) -> dict[str, Any]:
@@ -193,7 +204,9 @@ def _traced(settings: Settings, dataset: Dataset, program: Program, nets: Nets, 
             _check_likelihood(settings, dataset)
     code = code_of(params, *program, nets, x)
     settings = _fit_for(settings, code)
-    not_exact = why_not_exact(key, params, *program, x, nets)
+    if own or (program, nets) not in _NOT_EXACT:
+        _NOT_EXACT[program, nets] = why_not_exact(key, params, *program, x, nets)
+    not_exact = _NOT_EXACT[program, nets]
     estimator = _choose(settings, not_exact, code)
     _check_temperature(settings, estimator)
     # Whatever the free energy refuses is refused before anything is trained or written.

@@ -1,0 +1,216 @@
+"""A grid of fits: from lists of settings, in a recipe or as flags, to the settings of each cell."""
+
+import hashlib
+import itertools
+import re
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from ppl_pvae.config.program_files import is_program_file, with_its_data
+from ppl_pvae.config.programs import PROGRAMS, UNKNOWN
+from ppl_pvae.config.settings import Settings, from_mapping
+from ppl_pvae.config.training import ENOUGH, steps_for
+from ppl_pvae.config.validation import validate
+from ppl_pvae.errors import UserError
+from ppl_pvae.names import nearest
+
+__all__ = ["PLURALS", "Block", "Cell", "Grid", "cells_of", "grid_to_toml", "over", "read_grid", "start_steps"]
+
+PLURALS: Mapping[str, str] = {"programs": "program", "betas": "beta", "seeds": "seed"}
+"""Names of lists in recipes and flags, and the settings that they are of; any other list has its setting's name."""
+
+Block = Mapping[str, tuple[Any, ...]]
+"""Values of settings, of which all combinations are fitted."""
+
+LONGEST_NAME = 120
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One fit of a grid: what its directory is called, and its settings, validated."""
+
+    name: str
+    settings: Settings
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What is fitted: the combinations in each block, all blocks together.
+
+    Parameters
+    ----------
+    blocks
+        Lists of values by setting.
+    max_doublings
+        How often the steps of a cell may be doubled.
+    warm_start
+        Whether longer trainings go on from shorter ones.
+    match_distortion
+        Distortion at which programs are compared, nats; None for the middle of what they share.
+    """
+
+    blocks: tuple[Block, ...]
+    max_doublings: int = 4
+    warm_start: bool = True
+    match_distortion: float | None = None
+
+
+_OPTIONS: Mapping[str, type] = {"max_doublings": int, "warm_start": bool, "match_distortion": float}
+
+
+def start_steps(units: int, *, counts: bool) -> int:
+    """Steps of the first training of a cell: half of what suits it, since the second has all of them.
+
+    Counts of a small code settle slowly; other codes do so at any size as fast as those of many units.
+    """
+    return 50 * max(1, round(steps_for(units if counts else ENOUGH) / 100))
+
+
+def read_grid(path: Path) -> Grid:
+    """The grid in a TOML recipe.
+
+    Keys are settings, each with a value or a list of them, or one of the lists programs, betas and seeds. Tables
+    [[grid]] are blocks of their own, each over what stands at the top; all combinations within a block are fitted.
+
+    Raises
+    ------
+    UserError
+        If the file is not there, is no TOML, or has a key that means nothing.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"cannot read the recipe {path}: {getattr(error, 'strerror', None) or 'it is no text'}."
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"the recipe {path} is no valid TOML: {error}.") from None
+    options: dict[str, Any] = {name: _option(path, name, content.pop(name)) for name in _OPTIONS if name in content}
+    tables = content.pop("grid", None)
+    if tables is not None and not (isinstance(tables, list) and all(isinstance(each, dict) for each in tables)):
+        raise UserError(f"in the recipe {path}: grid must be tables, [[grid]], got {tables!r}.")
+    common = _block(path, content)
+    blocks = [common] if tables is None else [{**common, **_block(path, table)} for table in tables]
+    if not blocks:
+        raise UserError(f"in the recipe {path}: grid is empty; give at least one table [[grid]], or none at all.")
+    return Grid(tuple(blocks), **options)
+
+
+def _option(path: Path, name: str, value: Any) -> Any:
+    kind = _OPTIONS[name]
+    value = float(value) if kind is float and isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise UserError(f"in the recipe {path}: {name} must be of type {kind.__name__}, got {value!r}.")
+    return value
+
+
+def _block(path: Path, table: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
+    block: dict[str, tuple[Any, ...]] = {}
+    known = [*PLURALS, *asdict(Settings()), *_OPTIONS, "grid"]
+    for key, value in table.items():
+        if key not in PLURALS and key not in asdict(Settings()):
+            near = nearest(key, known, likeness=0.0)
+            raise UserError(f"in the recipe {path}: unknown key {key!r}; did you mean {near!r}?")
+        name = PLURALS.get(key, key)
+        if name in block:
+            raise UserError(f"in the recipe {path}: {key} and {name} say the same; give one of them.")
+        values = tuple(value) if isinstance(value, list) else (value,)
+        if not values:
+            raise UserError(f"in the recipe {path}: {key} is empty, so that there is nothing to fit; give it a value.")
+        block[name] = values
+    return block
+
+
+def over(grid: Grid, lists: Mapping[str, Sequence[Any]]) -> Grid:
+    """The grid with lists of values, by setting, in place of its own, in every block."""
+    chosen = {name: tuple(values) for name, values in lists.items() if values}
+    return replace(grid, blocks=tuple({**block, **chosen} for block in grid.blocks))
+
+
+def cells_of(grid: Grid) -> list[Cell]:
+    """Every cell of the grid, those that share a compilation side by side, the dearest first.
+
+    A setting that is left open has its default, but for `steps`: half of it, to be doubled.
+
+    Raises
+    ------
+    UserError
+        For settings that cannot be, and for a cell that is there twice.
+    """
+    found: dict[str, Cell] = {}
+    for block in grid.blocks:
+        for values in itertools.product(*block.values()):
+            cell = _cell(dict(zip(block, values, strict=True)))
+            if cell.name in found:
+                raise UserError(f"the grid has the cell {cell.name} twice; name each value, and each block, once.")
+            found[cell.name] = cell
+    order = {name: at for at, name in enumerate(dict.fromkeys(_kind(cell) for cell in found.values()))}
+    return sorted(found.values(), key=lambda c: (-c.settings.units, order[_kind(c)], c.settings.beta, c.settings.seed))
+
+
+def _cell(values: dict[str, Any]) -> Cell:
+    try:
+        settings = with_its_data(from_mapping(values))
+        validated = validate(settings)
+        if settings.steps is None:
+            validated = replace(validated, steps=_start_steps(validated))
+    except UserError as error:
+        told = ", ".join(f"{name} = {value}" for name, value in values.items())
+        raise UserError(f"the cell {told} of the grid cannot be: {error}") from None
+    return Cell(_name(validated), validated)
+
+
+def _start_steps(settings: Settings) -> int:
+    return start_steps(settings.units, counts=PROGRAMS.get(settings.program, UNKNOWN).is_count)
+
+
+def _kind(cell: Cell) -> str:
+    """What cells have in common that differ in numbers only which one compilation serves."""
+    same = replace(cell.settings, beta=0.0, seed=0, spike_price=0.0, steps=1, learning_rate=1.0, anneal=0.0)
+    return repr(same)
+
+
+def _name(settings: Settings) -> str:
+    """The program, K, β, the seed, and whatever is not as the program has it by default."""
+    program = Path(settings.program).stem if is_program_file(settings.program) else settings.program
+    usual = validate(with_its_data(Settings(program=settings.program, units=settings.units)))
+    usual = replace(usual, steps=_start_steps(usual))
+    said = ("program", "units", "beta", "seed")
+    other = [
+        _word(name, getattr(settings, name))
+        for name in asdict(settings)
+        if name not in said and getattr(settings, name) != getattr(usual, name)
+    ]
+    parts = [program, *other, f"K{settings.units}", f"b{settings.beta:g}", f"s{settings.seed}"]
+    name = "-".join(re.sub(r"[^\w.+-]+", "_", part) for part in parts)
+    if len(name) <= LONGEST_NAME:
+        return name
+    return f"{name[: LONGEST_NAME - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def _word(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return name if value else f"no_{name}"
+    if name in ("prior", "pays"):
+        return {"prior": f"{value}_prior", "pays": f"pays_{value}"}[name]
+    return f"{name}_{Path(value).stem if name == 'data' else value}"
+
+
+def grid_to_toml(grid: Grid) -> str:
+    """The grid as a recipe."""
+    options = {name: getattr(grid, name) for name in _OPTIONS if getattr(grid, name) is not None}
+    return tomli_w.dumps(options | {"grid": [_plural(block) for block in grid.blocks]})
+
+
+def _plural(block: Block) -> dict[str, Any]:
+    names = {setting: plural for plural, setting in PLURALS.items()}
+    return {names.get(name, name): list(_plain(values)) for name, values in block.items()}
+
+
+def _plain(values: Iterable[Any]) -> Iterable[Any]:
+    return (value for value in values if value is not None)

@@ -1,0 +1,160 @@
+"""Training until it has arrived: n steps, twice as many, and again, until doubling changes nothing any more."""
+
+import json
+import math
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jax import random
+
+from ppl_pvae.analysis import Posterior, Verdict, compare
+from ppl_pvae.analysis.evidence import paired_difference
+from ppl_pvae.errors import UserError
+from ppl_pvae.inference import importance_weighted
+from ppl_pvae.inference.checkpoint import load_arrays, restore
+from ppl_pvae.run.fitting import Fitted, fit_parameters
+from ppl_pvae.run.outcome import describe_posterior, judge, summary_row
+from ppl_pvae.run.outputs import check_same_data, write_config, write_json, write_params
+from ppl_pvae.run.plan import Plan, parameter_template
+
+__all__ = ["arrive", "finished_summary"]
+
+EVALUATIONS = 20  # of each training: the slopes at its end need a few, and each takes time
+EVIDENCE_IMAGES, EVIDENCE_DRAWS = 300, 100
+
+
+class _Stage(NamedTuple):
+    """One of the trainings: its metrics on training images, and how long it took."""
+
+    plan: Plan
+    folder: Path
+    judged: Mapping[str, Any]
+    seconds: float
+
+
+def finished_summary(folder: Path, first_steps: int, max_doublings: int) -> dict[str, Any] | None:
+    """What a directory says of a cell that needs no more training; None where there is some to do.
+
+    A cell that has not converged is finished at the largest number of steps, and not when that is raised.
+    """
+    path = folder / "summary.json"
+    if not path.is_file():
+        return None
+    try:
+        summary = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot read {path}: {error}; it is damaged, delete its directory.") from None
+    return summary if summary["converged"] or summary["steps"] >= first_steps * 2**max_doublings else None
+
+
+def arrive(plan: Plan, folder: Path, *, max_doublings: int, warm_start: bool) -> dict[str, Any]:
+    """Train over the plan's steps, then over twice as many, until both agree by the doubling rule; write the last.
+
+    The directory gets config.toml, metrics.jsonl, params.npz and summary.json, which is written last. Trainings stand
+    in directories of their own inside, steps-N, and are continued from their checkpoints; those that are not needed
+    any more are removed.
+
+    Parameters
+    ----------
+    plan
+        The first training.
+    folder
+        Of the cell, which may hold some of the trainings already.
+    max_doublings
+        The longest training has the plan's steps times 2 to this power. Without any, convergence is not judged.
+    warm_start
+        Whether a longer training goes on from the end of the shorter one, along the second half of its own schedule,
+        and not from the first step.
+
+    Raises
+    ------
+    UserError
+        If a training diverges, or the directory was begun with other images or another program.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    check_same_data(plan, folder)
+    write_config(folder, plan)
+    stages = [_train(plan, folder, None)]
+    verdict = None
+    while len(stages) <= max_doublings and not (verdict and verdict.converged):
+        longer = plan.with_steps(2 * stages[-1].plan.recipe.steps)
+        stages.append(_train(longer, folder, stages[-1] if warm_start else None))
+        verdict = compare(stages[-2].judged, stages[-1].judged)
+    return _finish(folder, stages, verdict)
+
+
+def _train(plan: Plan, folder: Path, shorter: _Stage | None) -> _Stage:
+    """One training, or what it left behind; `shorter` is the one that it goes on from."""
+    inside, begin = folder / f"steps-{plan.recipe.steps}", time.perf_counter()
+    plan = _measured_less(plan)
+    done = inside / "judged.json"
+    if done.is_file():
+        said = json.loads(done.read_text(encoding="utf-8"))
+        return _Stage(plan, inside, said["judged"], said["seconds"])
+    inside.mkdir(exist_ok=True)
+    if shorter is not None and not (inside / "checkpoint.npz").exists():
+        for name in ("metrics.jsonl", "checkpoint.npz"):  # the checkpoint last: with it the training has begun
+            shutil.copyfile(shorter.folder / name, inside / f"{name}.part")
+            (inside / f"{name}.part").replace(inside / name)
+    fitted = fit_parameters(plan, inside, resume=True)
+    write_params(inside, fitted.params)
+    judged, seconds = judge(plan, fitted.params), round(time.perf_counter() - begin, 2)
+    write_json(done, {"judged": judged, "seconds": seconds})
+    return _Stage(plan, inside, judged, seconds)
+
+
+def _measured_less(plan: Plan) -> Plan:
+    """The plan with evaluations and checkpoints as often as a cell of many needs them."""
+    every = max(1, plan.recipe.steps // EVALUATIONS)
+    often = {"evaluate_every": max(plan.settings.evaluate_every, every), "checkpoint_every": max(500, 2 * every)}
+    return replace(plan, settings=replace(plan.settings, **often))
+
+
+def _finish(folder: Path, stages: list[_Stage], verdict: Verdict | None) -> dict[str, Any]:
+    """The longest training as the run of the cell."""
+    begin, (plan, inside, _, _) = time.perf_counter(), stages[-1]
+    params = restore(parameter_template(plan.program, plan.nets), load_arrays(inside / "params.npz"))
+    text = (inside / "metrics.jsonl").read_text(encoding="utf-8")
+    fitted = Fitted(params, [json.loads(line) for line in text.splitlines()])
+    posterior = describe_posterior(plan, params)
+    summary = summary_row(plan, fitted, posterior)
+    if verdict is not None:
+        summary |= {"converged": verdict.converged, "doubling": verdict.as_dict()}
+    summary |= _evidence(plan, params, posterior)
+    summary["seconds"] = round(sum(stage.seconds for stage in stages) + time.perf_counter() - begin, 2)
+    write_config(folder, plan)
+    write_params(folder, params)
+    shutil.copyfile(inside / "metrics.jsonl", folder / "metrics.jsonl")
+    write_json(folder / "summary.json", summary)
+    _remove(folder, stages, everything=summary["converged"] is not False)
+    return summary
+
+
+def _evidence(plan: Plan, params, posterior: Posterior) -> dict[str, float | None]:
+    """The importance-weighted bound on log p(x) of some test images; nothing for a program that has none."""
+    rows = np.unique(np.linspace(0, len(posterior.x) - 1, min(EVIDENCE_IMAGES, len(posterior.x))).astype(int))
+    key = random.key(plan.settings.seed)
+    try:
+        weighed = importance_weighted(key, params, *plan.program, plan.nets, posterior.x[rows], draws=EVIDENCE_DRAWS)
+    except ValueError:
+        return {"log_evidence": None, "log_evidence_se": None}
+    mean = paired_difference(weighed.bound, np.zeros(len(rows)), posterior.group[rows])
+    found = {"log_evidence": mean.interval.estimate, "log_evidence_se": mean.standard_error}
+    return {name: value if math.isfinite(value) else None for name, value in found.items()}
+
+
+def _remove(folder: Path, stages: list[_Stage], *, everything: bool) -> None:
+    """Remove what no later training will go on from: everything, or all but the longest one and the judgements."""
+    if everything:
+        for stage in stages:
+            shutil.rmtree(stage.folder, ignore_errors=True)
+        return
+    for stage in stages[:-1]:
+        for path in stage.folder.iterdir():
+            if path.name != "judged.json":
+                path.unlink()

@@ -1,0 +1,136 @@
+"""Running a sweep, or saying what it would take."""
+
+import sys
+from collections.abc import Mapping
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager
+
+from ppl_pvae.config import Cell
+from ppl_pvae.data import load
+from ppl_pvae.sweeps.cluster import cluster_executor
+from ppl_pvae.sweeps.estimate import disk_of, scale_of, seconds_of
+from ppl_pvae.sweeps.local import LocalExecutor, cores
+from ppl_pvae.sweeps.outputs import write_outputs
+from ppl_pvae.sweeps.progress import Progress
+from ppl_pvae.sweeps.running import fit_all
+from ppl_pvae.sweeps.task import Task
+from ppl_pvae.sweeps.whole import Sweep, begin_sweep
+
+__all__ = ["describe_sweep", "run_sweep"]
+
+
+def run_sweep(
+    sweep: Sweep, *, workers: int | None, cluster: str | None, shard: tuple[int, int] | None
+) -> dict[str, str]:
+    """Fit what is not finished, and write table, figures, findings and report; what went wrong, by cell.
+
+    Parameters
+    ----------
+    sweep
+        As `open_sweep` gives it.
+    workers
+        Local processes, None for one per core.
+    cluster
+        Address of a Dask scheduler to run on instead, or None.
+    shard
+        (i, n): only every n-th of the cells, from the i-th.
+
+    Raises
+    ------
+    UserError
+        If data cannot be read, or nobody answers at the address; nothing is written then.
+    """
+    costs, mine = _costs(sweep), _names(sweep, shard)
+    tasks = [task for task in sweep.tasks() if task.name in mine]
+    problems: dict[str, str] = {}
+    if tasks:
+        with _executor(cluster, min(workers or cores(), len(tasks))) as where:
+            begin_sweep(sweep)
+            _fit(sweep, tasks, where, costs, problems)
+    write_outputs(sweep, sweep.update(problems))
+    return problems
+
+
+def _names(sweep: Sweep, shard: tuple[int, int] | None) -> set[str]:
+    """The cells of a part: every n-th, so that parts take equally long."""
+    at, count = shard or (1, 1)
+    return {cell.name for cell in sweep.cells[at - 1 :: count]}
+
+
+def _executor(cluster: str | None, workers: int) -> AbstractContextManager[Executor]:
+    return LocalExecutor(workers) if cluster is None else cluster_executor(cluster)
+
+
+def _fit(sweep: Sweep, tasks: list[Task], where: Executor, costs: Mapping[str, float], problems) -> None:
+    progress = Progress(tasks, len(sweep.cells) - len(tasks), [costs[task.name] for task in tasks])
+    try:
+        for task, problem in fit_all(tasks, where, progress.look):
+            if problem is not None:
+                problems[task.name] = problem
+            progress.finished(task, problem)
+            _keep(sweep, problems)
+    finally:
+        progress.close()
+
+
+def _keep(sweep: Sweep, problems: Mapping[str, str]) -> None:
+    """The table as far as it is; where the disk is full the one before it stays, and the sweep goes on."""
+    try:
+        sweep.update(problems)
+    except OSError as problem:
+        print(f"warning: the table cannot be written now: {problem.strerror or problem}", file=sys.stderr)
+
+
+def _costs(sweep: Sweep) -> dict[str, float]:
+    """Seconds of one core that each cell is expected to take; cells that are finished tell how far this is off."""
+    pixels, grid = _pixels(sweep), sweep.grid
+    expected = {
+        cell.name: seconds_of(cell.settings, pixels[cell.name], grid.max_doublings, warm_start=grid.warm_start)
+        for cell in sweep.cells
+    }
+    scale = scale_of(sweep.rows(), expected)
+    return {name: scale * seconds for name, seconds in expected.items()}
+
+
+def _pixels(sweep: Sweep) -> dict[str, int]:
+    """Pixels of an image, by cell; reads every data set once, so that what cannot be read is said before anything."""
+    known: dict[tuple, int] = {}
+    for cell in sweep.cells:
+        which = _data_of(cell)
+        if which not in known:
+            name, patch_size, seed = which
+            known[which] = load(name, patch_size=patch_size, seed=seed).train.shape[1]
+    return {cell.name: known[_data_of(cell)] for cell in sweep.cells}
+
+
+def _data_of(cell: Cell) -> tuple[str, int, int]:
+    return cell.settings.data or "natural", cell.settings.patch_size, cell.settings.data_seed
+
+
+def describe_sweep(sweep: Sweep, *, workers: int | None) -> str:
+    """The cells, those that are finished marked, and what time and disk they will take.
+
+    Raises
+    ------
+    UserError
+        If data cannot be read.
+    """
+    costs, left = _costs(sweep), {task.name for task in sweep.tasks()}
+    lines = [
+        f"{cell.name}  from {cell.settings.steps} steps, about {costs[cell.name]:.0f} s"
+        if cell.name in left
+        else f"{cell.name}  done"
+        for cell in sweep.cells
+    ]
+    workers = workers or cores()
+    hours, disk = sum(costs[name] for name in left) / 3600, disk_of(sweep.cells, _pixels(sweep))
+    threads = max(1, cores() // workers)
+    return "\n".join(
+        [
+            *lines,
+            f"cells   {len(sweep.cells)}, {len(left)} to fit, steps doubled {sweep.grid.max_doublings} times at most",
+            f"time    about {hours:.1f} hours of a core, {hours / workers / threads:.1f} on {workers} workers, if two "
+            "doublings settle each",
+            f"disk    about {disk / 1e6:.0f} MB when finished; a running cell takes seven times its share",
+        ]
+    )

@@ -1,0 +1,142 @@
+"""A sweep and its directory: what it consists of, what of it is done, and its table."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from ppl_pvae.analysis.sweeps import read_sweep, write_sweep
+from ppl_pvae.config import Cell, Grid, Settings, cells_of, grid_to_toml, is_program_file, read_grid
+from ppl_pvae.directory import check_writable, has_run
+from ppl_pvae.errors import UserError
+from ppl_pvae.sweeps.table import is_row_of, row_of, varied
+from ppl_pvae.sweeps.task import Task
+
+__all__ = ["Sweep", "begin_sweep", "open_sweep"]
+
+RECORD, TABLE = "sweep.toml", "sweep.csv"
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A grid, its cells, and the directory that they go to."""
+
+    grid: Grid
+    cells: Sequence[Cell]
+    out: Path
+
+    def folder(self, cell: Cell) -> Path:
+        """Where a cell's run stands."""
+        return self.out / "cells" / cell.name
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The table as it is on disk, empty where there is none yet."""
+        path = self.out / TABLE
+        return read_sweep(path) if path.is_file() else []
+
+    def update(self, problems: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Write the table anew: from the cells that are there, what went wrong now, and what an earlier table kept.
+
+        A cell without a directory, finished in the earlier table, keeps its row: directories may be deleted. Several
+        processes may do this at once.
+        """
+        columns = varied(self.grid)
+        with filelock.FileLock(self.out / ".table.lock"):
+            earlier = {row["cell"]: row for row in self.rows()}
+            rows = []
+            for cell in self.cells:
+                row = row_of(cell, self.folder(cell), columns, problems.get(cell.name))
+                if row is None or (
+                    row["error"] is not None and cell.name in earlier and not earlier[cell.name]["error"]
+                ):
+                    row = earlier.get(cell.name, row)
+                rows += [] if row is None else [row]
+            write_sweep(self.out / TABLE, rows)
+        return rows
+
+    def tasks(self) -> list[Task]:
+        """The cells that are not finished, or may go on to more steps."""
+        earlier = {row["cell"]: row for row in self.rows()}
+        return [
+            Task(
+                cell.name,
+                self.folder(cell).absolute(),
+                _wherever(cell.settings),
+                self.grid.max_doublings,
+                self.grid.warm_start,
+            )
+            for cell in self.cells
+            if not self._is_finished(cell, earlier.get(cell.name, {}))
+        ]
+
+    def _is_finished(self, cell: Cell, earlier: Mapping[str, Any]) -> bool:
+        here = row_of(cell, self.folder(cell), (), None)
+        return is_row_of(here or earlier, cell, self.grid.max_doublings)
+
+
+def open_sweep(grid: Grid | None, out: Path, *, resume: bool) -> Sweep:
+    """A sweep as asked for, checked against what its directory holds; nothing is written.
+
+    Parameters
+    ----------
+    grid
+        None for that of the directory.
+    out
+        The directory.
+    resume
+        Whether what is there may be continued. A grid may have grown since, by cells or by doublings.
+
+    Raises
+    ------
+    UserError
+        If the grid cannot be, or the directory holds another sweep, a run, or a sweep that is not to be continued.
+    """
+    check_writable(out)
+    if has_run(out):
+        raise UserError(f"{out} has a run; give --out another directory.")
+    record = out / RECORD
+    if not record.is_file():
+        if grid is None:
+            raise UserError(f"{out} has no sweep to continue; say what to fit, with --config or with flags.")
+        return Sweep(grid, cells_of(grid), out)
+    if not resume:
+        raise UserError(f"{out} has a sweep already; continue it with --resume, or give --out another directory.")
+    there = read_grid(record)
+    if grid is None:
+        return Sweep(there, cells_of(there), out)
+    cells = cells_of(grid)
+    _check_same(out, there, Sweep(grid, cells, out))
+    return Sweep(grid, cells, out)
+
+
+def _check_same(out: Path, there: Grid, wanted: Sweep) -> None:
+    settings = {cell.name: cell.settings for cell in wanted.cells}
+    for cell in cells_of(there):
+        if settings.get(cell.name) != cell.settings:
+            raise UserError(
+                f"{out} holds another sweep, with the cell {cell.name}; give --out another directory, or all of its "
+                "cells again, with others if you like."
+            )
+    if there.warm_start != wanted.grid.warm_start or there.max_doublings > wanted.grid.max_doublings:
+        raise UserError(
+            f"{out} was started with max_doublings = {there.max_doublings} and warm_start = {there.warm_start}; only "
+            "more doublings can be asked for, or give --out another directory."
+        )
+
+
+def begin_sweep(sweep: Sweep) -> None:
+    """Write what the sweep consists of, so that it can be continued."""
+    (sweep.out / "cells").mkdir(parents=True, exist_ok=True)
+    beside = sweep.out / f"{RECORD}.{os.getpid()}.part"
+    beside.write_text(grid_to_toml(sweep.grid), encoding="utf-8")
+    beside.replace(sweep.out / RECORD)
+
+
+def _wherever(settings: Settings) -> Settings:
+    """The settings with paths that hold in any working directory: a worker has its own."""
+    program = os.path.abspath(settings.program) if is_program_file(settings.program) else settings.program
+    data = settings.data
+    return replace(settings, program=program, data=os.path.abspath(data) if data and Path(data).exists() else data)
