@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
 from ppl_pvae.analysis.evidence import Difference, paired_difference
+from ppl_pvae.analysis.matching import geometric, neighbours, shared_middle
 from ppl_pvae.analysis.study import Study
 from ppl_pvae.errors import UserError
 
@@ -111,13 +111,9 @@ def match_distortion(studies: Sequence[Study], distortion: float | None = None) 
     """
     several = [sorted(rows, key=_distortion) for rows in families(studies).values() if len(rows) > 1]
     if distortion is None:
-        if not several:
-            return []
-        low = max(_distortion(rows[0]) for rows in several)
-        high = min(_distortion(rows[-1]) for rows in several)
-        if low > high:
-            return []
-        distortion = (low + high) / 2
+        distortion = shared_middle([(_distortion(rows[0]), _distortion(rows[-1])) for rows in several])
+    if distortion is None:
+        return []
     return [match for rows in several if (match := _between(rows, distortion)) is not None]
 
 
@@ -126,16 +122,9 @@ def _distortion(study: Study) -> float:
 
 
 def _between(rows: list[Study], distortion: float) -> Match | None:
-    for near, far in pairwise(rows):
-        low, high = _distortion(near), _distortion(far)
-        if low <= distortion <= high:
-            share = 0.0 if high == low else (distortion - low) / (high - low)
-            paid = {key: _geometric(near.summary[key], far.summary[key], share) for key in MATCHED}
-            return Match(next(iter(families([near]))), distortion, paid, (near.name, far.name))
-    return None
-
-
-def _geometric(near: float, far: float, share: float) -> float:
-    if near <= 0 or far <= 0:
-        return (1 - share) * near + share * far
-    return float(np.exp((1 - share) * np.log(near) + share * np.log(far)))
+    found = neighbours([_distortion(s) for s in rows], distortion)
+    if found is None:
+        return None
+    near, far, share = rows[found[0]], rows[found[1]], found[2]
+    paid = {key: geometric(near.summary[key], far.summary[key], share) for key in MATCHED}
+    return Match(next(iter(families([near]))), distortion, paid, (near.name, far.name))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
+import os
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
-__all__ = ["document", "figure", "flatten", "table"]
+__all__ = ["document", "figure", "flatten", "table", "write_document"]
 
 _DPI = 150
 """Dots per inch of the figures' files; CSS has 96."""
@@ -28,6 +29,7 @@ header { display: flex; flex-wrap: wrap; align-items: center; gap: .4rem .9rem; 
   white-space: nowrap; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 .converged { background: #00704f; }
 .not-converged { background: #b34700; }
+.in-part { background: #7d5f00; }
 .not-checked { background: #6b6b6b; }
 .verdict { font-size: 1.12rem; line-height: 1.45; margin-top: 0; }
 .note { color: var(--grey); font-size: .87rem; }
@@ -44,6 +46,9 @@ img { display: block; max-width: 100%; height: auto; }
 .numbers div { border-left: 2px solid var(--line); padding-left: .6rem; }
 .numbers b { display: block; font-size: 1.1rem; font-weight: 600; }
 .numbers span { color: var(--grey); font-size: .82rem; }
+.claims { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .55rem .9rem; margin: .8rem 0; }
+.claims .badge { justify-self: start; align-self: start; margin-top: .1rem; }
+.claims p { margin: 0; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .87rem; margin: .5rem 0; }
 td { padding: .18rem 1rem .18rem 0; vertical-align: top; border-bottom: 1px solid #eee; }
@@ -86,6 +91,14 @@ def document(title: str, body: Iterable[str]) -> str:
         f"<title>{escape(title)}</title><style>{_STYLE}</style>"
     )
     return f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>\n<body>\n' + "\n".join(body) + "\n</body></html>\n"
+
+
+def write_document(path: str | os.PathLike[str], title: str, body: Iterable[str]) -> None:
+    """Write such a page beside its place and rename it, so that nobody finds half of one."""
+    path = Path(path)
+    beside = path.with_name(path.name + ".part")
+    beside.write_text(document(title, body), encoding="utf-8")
+    os.replace(beside, path)
 
 
 def figure(files: Mapping[str, Path], name: str, caption: str, kind: str = "") -> str:

@@ -61,10 +61,7 @@ def write_report(
         page.table(page.flatten(settings), ("code", "code")),
         page.table(versions.items(), ("code", "code")),
     ]
-    path = Path(path)
-    beside = path.with_name(path.name + ".part")
-    beside.write_text(page.document(name, body), encoding="utf-8")
-    os.replace(beside, path)
+    page.write_document(path, name, body)
 
 
 def _header(name: str, summary: Mapping[str, Any]) -> str:

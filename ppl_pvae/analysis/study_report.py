@@ -49,7 +49,7 @@ def write_study_report(path: str | os.PathLike[str], study: Study, figures: Mapp
         _dictionary(said, figures),
         _notes(study),
     ]
-    _write(path, f"Analysis of {study.name}", body)
+    page.write_document(path, f"Analysis of {study.name}", body)
 
 
 def write_comparison_report(
@@ -93,7 +93,7 @@ def write_comparison_report(
         page.figure(figures, "energy", "Information for energy, whatever rest costs; grey: published budgets."),
         "".join(f"<h2>{escape(s.name)}</h2>{_note_list(s)}" for s in studies if s.notes),
     ]  # fmt: skip
-    _write(path, "Comparison of runs", body)
+    page.write_document(path, "Comparison of runs", body)
 
 
 def interval_rows(study: Study) -> list[tuple[str, str, str, str, str]]:
@@ -290,10 +290,3 @@ def _notes(study: Study) -> str:
 
 def _note_list(study: Study) -> str:
     return "".join(f'<p class="note">{escape(note)}</p>' for note in study.notes)
-
-
-def _write(path: str | os.PathLike[str], title: str, body: list[str]) -> None:
-    path = Path(path)
-    beside = path.with_name(path.name + ".part")
-    beside.write_text(page.document(title, body), encoding="utf-8")
-    os.replace(beside, path)

@@ -12,9 +12,11 @@ from ppl_pvae.analysis.plots.prior import prior
 from ppl_pvae.analysis.plots.raster import raster
 from ppl_pvae.analysis.plots.rates import rates
 from ppl_pvae.analysis.plots.studies import draw_comparison, draw_study
+from ppl_pvae.analysis.plots.sweeps import atoms_along_beta, draw_sweep
 from ppl_pvae.analysis.plots.training import training
 
 __all__ = [
+    "atoms_along_beta",
     "bill",
     "calibration",
     "checks",
@@ -23,6 +25,7 @@ __all__ = [
     "draw_comparison",
     "draw_figures",
     "draw_study",
+    "draw_sweep",
     "nats",
     "preprocessing",
     "prior",

@@ -1,0 +1,119 @@
+"""Metrics of a sweep against β: a line a family, a panel for each number of units."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ppl_pvae.analysis.plots.style import log_axis, styled
+from ppl_pvae.analysis.plots.sweeps.look import (
+    SILENCE,
+    Look,
+    beta_axis,
+    draw_line,
+    grid,
+    legend,
+    looks,
+    positive_limits,
+)
+from ppl_pvae.analysis.sweeps.families import Curve, Family
+from ppl_pvae.analysis.sweeps.panels import PANELS
+
+__all__ = ["MOST_COLUMNS", "over_beta"]
+
+MOST_COLUMNS = 4
+"""Panels side by side."""
+
+
+@styled
+def over_beta(curves: Sequence[Curve], keys: Sequence[str]) -> Figure | None:
+    """Metrics against β, seed means with bands of one standard deviation; None where nothing of them is known.
+
+    Several metrics have a row each and numbers of units a column each; a single metric, and several metrics at one
+    number of units, run over rows of four panels.
+
+    Parameters
+    ----------
+    curves
+        Over β.
+    keys
+        Metrics, of those in `PANELS`.
+    """
+    keys = [key for key in keys if any(_known(curve, key) for curve in curves)]
+    shown = [curve for curve in curves if any(_known(curve, key) for key in keys)]
+    if not shown:
+        return None
+    units = sorted({curve.units for curve in shown})
+    places = [(key, count) for key in keys for count in units]
+    wraps = len(keys) == 1 or len(units) == 1
+    columns = min(len(places), MOST_COLUMNS) if wraps else len(units)
+    rows = math.ceil(len(places) / columns)
+    known = looks(dict.fromkeys(curve.family for curve in curves))
+    families = dict.fromkeys(curve.family for curve in shown)
+    fig, axes = grid(rows, columns, legend_lines=(len(families) + 3) // 2)
+    for ax in axes.ravel()[len(places) :]:
+        ax.axis("off")
+    for i, (key, count) in enumerate(places):
+        ax = axes.ravel()[i]
+        _panel(ax, [curve for curve in shown if curve.units == count], key, known)
+        _limits(ax, shown, key)
+        last_in_column = i + columns >= len(places)
+        _frame(ax, shown, key, f"K = {count}", left=i % columns == 0 or (wraps and len(units) == 1), low=last_in_column)
+        if (not wraps and i >= columns) or (len(units) == 1 and i):
+            ax.set_title("")
+    legend(fig, shown, known, silence=any(PANELS[key].silence is not None for key in keys), band=True)
+    return fig
+
+
+def _known(curve: Curve, key: str) -> bool:
+    values = [point.mean(key) for point in curve.points]
+    return any(value is not None and (value > 0 or not PANELS[key].is_log) for value in values)
+
+
+def _panel(ax: Axes, curves: Sequence[Curve], key: str, known: dict[Family, Look]) -> None:
+    place = beta_axis(ax, [point.beta for curve in curves for point in curve.points] or [1.0])
+    panel = PANELS[key]
+    if panel.silence is not None:
+        ax.axhline(panel.silence, **SILENCE)
+    for curve in reversed(curves):
+        there = [(point, value) for point in curve.points if (value := point.mean(key)) is not None]
+        if panel.is_log:
+            there = [(point, value) for point, value in there if value > 0]
+        x, y = [place(point.beta) for point, _ in there], [value for _, value in there]
+        spread = [point.spread(key) or 0.0 for point, _ in there]
+        low = [
+            value - s if not panel.is_log else max(value - s, value / 10) for value, s in zip(y, spread, strict=True)
+        ]
+        high = [value + s for value, s in zip(y, spread, strict=True)]
+        look = known[curve.family]
+        ax.fill_between(x, low, high, color=look.colour, alpha=0.18, linewidth=0, zorder=1)
+        draw_line(ax, [point for point, _ in there], x, y, look)
+
+
+def _limits(ax: Axes, curves: Sequence[Curve], key: str) -> None:
+    """The same limits in all panels of a metric."""
+    values = [value for curve in curves for point in curve.points if (value := point.mean(key)) is not None]
+    panel = PANELS[key]
+    ends = positive_limits(values)
+    if panel.is_log and ends is not None:
+        log_axis(ax, "y", *ends)
+    elif not panel.is_log:
+        ax.set_ylim(
+            min(-0.03, min(values) - 0.03), max(1.03, max(values)) if panel.silence is None else max(values) + 0.05
+        )
+    betas = [point.beta for curve in curves for point in curve.points]
+    beta_axis(ax, betas)
+
+
+def _frame(ax: Axes, curves: Sequence[Curve], key: str, title: str, *, left: bool, low: bool) -> None:
+    ax.set_title(title)
+    if left:
+        ax.set_ylabel(PANELS[key].label)
+    else:
+        ax.tick_params(axis="y", which="both", labelleft=False)
+    if not low:
+        ax.set_xlabel("")
+        ax.tick_params(axis="x", labelbottom=False)

@@ -1,0 +1,123 @@
+"""The claims about the rectified Gaussians, each judged by the cells of a sweep: no coupling, and no change.
+
+Source of the claims: Vafaii & Yates 2026 (arXiv:2602.13421).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ppl_pvae.analysis.sweeps.claims import about, span
+from ppl_pvae.analysis.sweeps.families import Curve, Row
+from ppl_pvae.analysis.sweeps.trends import exponents, range_of
+from ppl_pvae.analysis.sweeps.verdicts import FAILS, HOLDS, IN_PART, NOT_ASKED, combined, finding
+
+__all__ = ["GONE", "UNCHANGED_RATIO", "UNCHANGED_SHARE", "UNCOUPLED", "coupling", "unchanged"]
+
+UNCOUPLED = 0.25
+"""Activity that follows nats with a smaller exponent, up or down, is called uncoupled."""
+UNCHANGED_SHARE = 0.05
+"""A share (zeros, R², active units) whose range over β is at most this is called unchanged."""
+UNCHANGED_RATIO = 1.25
+"""Activity whose largest mean over β is at most this multiple of the smallest is called unchanged."""
+GONE = 0.05
+"""A code with R² and a share of active units below this has collapsed."""
+
+
+def coupling(curves: Sequence[Curve], failed: Sequence[Row]) -> dict[str, Any]:
+    """Claim 3: activity of a rectified Gaussian does not follow its nats. Each family is looked at by itself.
+
+    Parameters
+    ----------
+    curves
+        Of all families, over β.
+    failed
+        Cells of rectified Gaussians that ended in an error.
+    """
+    claim = "A Gaussian VAE has no such coupling."
+    mine = _rectified(curves)
+    told = [(curve, exponents(curve.points), _ratio(curve)) for curve in mine]
+    known = [(curve, e, ratio) for curve, e, ratio in told if e.activity_exponent is not None]
+    details = [about(curve) | e.as_dict() | {"activity_ratio": ratio} for curve, e, ratio in told]
+    if not known:
+        return finding(claim, NOT_ASKED, "No rectified Gaussian is there at two β.", [], failed, curves=details)
+    verdicts = [HOLDS if abs(e.activity_exponent or 0.0) < UNCOUPLED else FAILS for _, e, _ in known]
+    parts = []
+    for label in dict.fromkeys(curve.family.label for curve, _, _ in known):
+        own = [(e, ratio) for curve, e, ratio in known if curve.family.label == label]
+        parts.append(
+            f"{label}: exponent {span(e.activity_exponent for e, _ in own)}, activity changes "
+            f"{span((ratio for _, ratio in own), 1) or 'by an unknown factor'}-fold"
+        )
+    reason = f"How activity follows nats over β (uncoupled below {UNCOUPLED:g}): {'; '.join(parts)}."
+    rows = [row for curve, _, _ in known for row in curve.rows]
+    return finding(claim, combined(verdicts), reason, rows, failed, curves=details)
+
+
+def unchanged(curves: Sequence[Curve], failed: Sequence[Row]) -> dict[str, Any]:
+    """Claim 5: the representation of the control stays as it is. Zeros alone do not say so: a collapsed code has ½.
+
+    Zeros, active units and R² have to stay within 0.05 and activity within a factor of 1.25 over β. Where zeros alone
+    do, it holds in part.
+    """
+    claim = "Rectified Gaussian representations stay as they are."
+    mine = _rectified(curves)
+    details = [about(curve) | _ranges(curve) for curve in mine]
+    if not mine:
+        return finding(claim, NOT_ASKED, "No rectified Gaussian is there at two β.", [], failed, curves=[])
+    parts = []
+    for label in dict.fromkeys(each["family"] for each in details):
+        own = [each for each in details if each["family"] == label]
+        parts.append(f"{label}: {_said(own)}")
+    reason = (
+        "Ranges over β (unchanged: zeros, R² and active units within "
+        f"{UNCHANGED_SHARE:g}, activity within a factor of {UNCHANGED_RATIO:g}). {'. '.join(parts)}."
+    )
+    rows = [row for curve in mine for row in curve.rows]
+    return finding(claim, combined(each["verdict"] for each in details), reason, rows, failed, curves=details)
+
+
+def _rectified(curves: Sequence[Curve]) -> list[Curve]:
+    return [curve for curve in curves if curve.family.is_rectified and len(curve.points) > 1]
+
+
+def _ratio(curve: Curve) -> float | None:
+    """Largest mean activity over β over the smallest."""
+    ends = range_of(curve.points, "spikes_per_image")
+    return None if ends is None or ends[0] <= 0 else ends[1] / ends[0]
+
+
+def _ranges(curve: Curve) -> dict[str, Any]:
+    shares = {name: range_of(curve.points, name) for name in ("zeros", "r2", "active_units")}
+    ratio = _ratio(curve)
+    still = {name: ends is None or ends[1] - ends[0] <= UNCHANGED_SHARE for name, ends in shares.items()}
+    verdict = NOT_ASKED
+    if shares["zeros"] is not None:
+        everything = all(still.values()) and ratio is not None and ratio <= UNCHANGED_RATIO
+        verdict = HOLDS if everything else IN_PART if still["zeros"] else FAILS
+    last = [curve.points[-1].mean(name) for name in ("r2", "active_units")]
+    collapsed = all(value is not None and value < GONE for value in last)
+    return {
+        **{f"{name}_range": ends for name, ends in shares.items()},
+        "activity_ratio": ratio,
+        "r2_last": last[0],
+        "active_units_last": last[1],
+        "collapsed": collapsed,
+        "verdict": verdict,
+    }
+
+
+def _said(own: Sequence[dict[str, Any]]) -> str:
+    def ends(name: str) -> str:
+        return span(value for each in own if each[name] for value in each[name]) or "unknown"
+
+    said = (
+        f"zeros {ends('zeros_range')}, activity {span((each['activity_ratio'] for each in own), 1) or 'unknown'}-fold, "
+        f"R² {ends('r2_range')}, active units {ends('active_units_range')}"
+    )
+    gone = sum(each["collapsed"] for each in own)
+    if gone:
+        beside = " beside unchanged zeros" if all(each["verdict"] != FAILS for each in own if each["collapsed"]) else ""
+        said += f"; collapses{beside} at {gone} of {len(own)} numbers of units"
+    return said

@@ -1,0 +1,100 @@
+"""What a sweep found: each claim with a verdict, a reason in words and the numbers behind it, ready for JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ppl_pvae.analysis.sweeps import controls
+from ppl_pvae.analysis.sweeps.claims import COUPLED, PROPORTIONAL, proportion, sparsity, trade
+from ppl_pvae.analysis.sweeps.families import Family, Row, beta_curves, fitted, price_curves, sort_by_family
+from ppl_pvae.analysis.sweeps.price import SAME_CURVE, price
+from ppl_pvae.analysis.sweeps.trends import RELATIVE_TOLERANCE, SHARE_TOLERANCE
+from ppl_pvae.analysis.sweeps.verdicts import name_of
+
+__all__ = ["findings"]
+
+_TOLERANCES = {
+    "step_of_a_share": SHARE_TOLERANCE,
+    "step_of_an_amount": RELATIVE_TOLERANCE,
+    "proportional": PROPORTIONAL,
+    "coupled": COUPLED,
+    "uncoupled": controls.UNCOUPLED,
+    "unchanged_share": controls.UNCHANGED_SHARE,
+    "unchanged_ratio": controls.UNCHANGED_RATIO,
+    "collapsed": controls.GONE,
+    "same_curve": SAME_CURVE,
+}
+
+
+def findings(rows: Sequence[Row]) -> dict[str, Any]:
+    """Judge the claims by the table of a sweep.
+
+    A verdict is `holds`, `holds in part`, `fails` or `not asked`. Points are means over seeds. Cells that are not known
+    to have converged are used, counted and named, and what rests on one of them holds in part at most.
+
+    Parameters
+    ----------
+    rows
+        As `read_sweep` gives them.
+
+    Returns
+    -------
+    dict
+        `cells`, `converged`, `not_converged`, `not_checked` (numbers of cells), `failed` and `unconverged` (with their
+        names), `families`, `tolerances`, and `claims` by name: `proportion`, `trade`, `coupling`, `sparsity`,
+        `unchanged`, `price`; each has `claim`, `verdict`, `reason`, `cells`, `unconverged`, `unconverged_cells`,
+        `failed_cells` and its numbers by family and units. Numbers are finite or None.
+    """
+    curves, done = beta_curves(rows), fitted(rows)
+    families = sort_by_family(rows)
+
+    def failed(asked: Callable[[Family], bool], *, priced: bool = False) -> list[Row]:
+        return [
+            row
+            for family, members in families.items()
+            for row in members
+            if asked(family) and row.get("error") and ((row.get("spike_price") or 0) > 0) == priced
+        ]
+
+    mine, control = failed(lambda family: family.is_poisson), failed(lambda family: family.is_rectified)
+    claims = {
+        "proportion": proportion(curves, mine),
+        "trade": trade(curves, mine),
+        "coupling": controls.coupling(curves, control),
+        "sparsity": sparsity(curves, mine),
+        "unchanged": controls.unchanged(curves, control),
+        "price": price(curves, price_curves(rows), failed(lambda family: family.is_poisson, priced=True)),
+    }
+    verdicts = [row.get("converged") for row in done]
+    found = {
+        "cells": len(rows),
+        "converged": verdicts.count(True),
+        "not_converged": verdicts.count(False),
+        "not_checked": len(verdicts) - verdicts.count(True) - verdicts.count(False),
+        "failed": [{"cell": name_of(row), "error": str(row["error"])} for row in rows if row.get("error")],
+        "unconverged": [_unsure(row) for row in done if row.get("converged") is not True],
+        "families": [family.label for family in families],
+        "units": sorted({row["units"] for row in rows if row.get("units") is not None}),
+        "betas": sorted({row["beta"] for row in rows if row.get("beta") is not None}),
+        "seeds": sorted({row["seed"] for row in rows if row.get("seed") is not None}),
+        "tolerances": _TOLERANCES,
+        "claims": claims,
+    }
+    return _plain(found)
+
+
+def _unsure(row: Row) -> dict[str, Any]:
+    keys = ("converged", "free_energy_change", "log_rate_change", "zeros_change")
+    return {"cell": name_of(row), **{key: row.get(key) for key in keys}}
+
+
+def _plain(value: Any) -> Any:
+    """The same for JSON: lists, plain numbers, and None for what is not finite."""
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    value = value.item() if hasattr(value, "item") else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,238 @@
+"""The report of a sweep: the story in words first, then figures by theme, tables, and settings last."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from ppl_pvae.analysis import page, words
+from ppl_pvae.analysis.sweeps.families import Row
+from ppl_pvae.analysis.sweeps.matched import Matched, MatchedCurve
+from ppl_pvae.analysis.sweeps.operating import Operating, budget_points, operating_points
+from ppl_pvae.analysis.sweeps.panels import THEMES
+from ppl_pvae.analysis.sweeps.verdicts import FAILS, HOLDS, IN_PART, NOT_ASKED
+
+__all__ = ["write_sweep_report"]
+
+_BADGES = {HOLDS: "converged", IN_PART: "in-part", FAILS: "not-converged", NOT_ASKED: "not-checked"}
+_HOW = (
+    "Points are means over seeds, bands one standard deviation of seeds; open marks: not known to have converged "
+    "(doubling the steps was not tried, or moved free energy, activity or zeros too far)."
+)
+_OTHERS = {
+    "planes": "What fidelity costs: R² against activity, distortion against nats; a line a family, some β written beside "
+    "it; dashed: sending nothing.",
+    "plane_spikes": "R² against activity, a panel for each number of units; dashed: sending nothing.",
+    "plane_nats": "Distortion against nats, a panel for each number of units; dashed: sending nothing.",
+    "maps": "Zeros and activity per image over β and units; hatched: not known to have converged.",
+}
+
+
+def write_sweep_report(
+    path: str | os.PathLike[str],
+    rows: Sequence[Row],
+    found: Mapping[str, Any],
+    figures: Mapping[str, Path],
+    matches: Matched | None,
+    settings: Mapping[str, Any],
+) -> None:
+    """Write the page about a sweep, which asks nothing of the network.
+
+    Parameters
+    ----------
+    path
+        Where to; written beside and renamed.
+    rows
+        The table.
+    found
+        What `findings` says of it.
+    figures
+        Files of the figures of `draw_sweep` by name, and of others (`atoms`).
+    matches
+        What families pay at one distortion.
+    settings
+        Of the sweep, nested as they are.
+    """
+    body = [
+        f"<header><h1>Sweep of {_count(len(found['families']), 'program variant')}</h1>"
+        f'<span class="note">{escape(_data(rows))}; all numbers on held-out images</span></header>',
+        f'<p class="verdict">{escape(story(found))}</p>',
+        claims_html(found),
+        f'<p class="note">{escape(_HOW)}</p>',
+        *_themes(figures),
+        *(_section(_title(name), page.figure(figures, name, caption, "wide")) for name, caption in _OTHERS.items()),
+        _matches(matches),
+        _operating(rows, figures),
+        _section("A price on spikes beside β", page.figure(figures, "price", "Diamonds: cells with an explicit price γ "
+                 "on spikes; line: the curve that β traces. Dashed: sending nothing.", "wide")),
+        _section("The dictionary along β", page.figure(figures, "atoms", "The atoms used most at the smallest β, and what "
+                 "becomes of them; below each its mean activity per image, pale where the unit is silent.", "wide")),
+        _trouble(found),
+        "<section><h2>Tolerances</h2>",
+        page.table(((name.replace("_", " "), words.number(value)) for name, value in found["tolerances"].items()),
+                   ("", "value")),
+        "</section>",
+        "<h2>Settings</h2>",
+        page.table(page.flatten(settings), ("code", "code")),
+    ]  # fmt: skip
+    page.write_document(path, "Sweep", body)
+
+
+def story(found: Mapping[str, Any]) -> str:
+    """How large the sweep is, how far it can be trusted, and how the claims came out, in sentences."""
+    grid = (
+        f"{_count(found['cells'], 'cell')}: {_count(len(found['families']), 'program variant')}, "
+        f"K {_list(found['units'])}, β {_list(found['betas'])}, {_count(len(found['seeds']), 'seed')}."
+    )
+    trust = [f"{found['converged']} converged"]
+    trust += [f"{found['not_converged']} did not"] if found["not_converged"] else []
+    trust += [f"{found['not_checked']} were not checked"] if found["not_checked"] else []
+    trust += [f"{len(found['failed'])} ended in an error"] if found["failed"] else []
+    verdicts = [claim["verdict"] for claim in found["claims"].values()]
+    asked = len(verdicts) - verdicts.count(NOT_ASKED)
+    tally = ", ".join(
+        f"{verdicts.count(verdict)} {word}"
+        for verdict, word in ((HOLDS, "hold"), (IN_PART, "hold in part"), (FAILS, "fail"))
+        if verdict in verdicts
+    )
+    came_out = f"Of {_count(asked, 'claim')} that it can speak to: {tally}." if asked else "It can speak to no claim."
+    return f"{grid} {', '.join(trust)}. {came_out}"
+
+
+def claims_html(found: Mapping[str, Any]) -> str:
+    """Each claim with its verdict and the reason."""
+    lines = (
+        f'<span class="badge {_BADGES[claim["verdict"]]}">{escape(claim["verdict"])}</span>'
+        f"<p><b>{escape(claim['claim'])}</b> {escape(claim['reason'])}</p>"
+        for claim in found["claims"].values()
+    )
+    return f'<div class="claims">{"".join(lines)}</div>'
+
+
+def _themes(figures: Mapping[str, Path]) -> list[str]:
+    """A section a theme: one figure of all its metrics, or one of each."""
+    sections = []
+    for name, theme in THEMES.items():
+        there = [key for key in (name, *theme.keys) if key in figures]
+        pictures = [page.figure(figures, key, theme.caption if key == there[-1] else "", "wide") for key in there]
+        sections.append(_section(theme.title, "".join(pictures)))
+    return sections
+
+
+def _section(title: str, content: str) -> str:
+    return f"<section><h2>{escape(title)}</h2>{content}</section>" if content else ""
+
+
+def _title(name: str) -> str:
+    titles = {"maps": "Maps over β and units", "plane_nats": "Distortion for nats", "plane_spikes": "R² for spikes"}
+    return titles.get(name, "Fidelity for energy")
+
+
+def _matches(matches: Matched | None) -> str:
+    if matches is None or not matches.curves:
+        note = "No two cells of one family lie on either side of one distortion, so none is matched."
+        return _section("At equal distortion", f'<p class="note">{note}</p>')
+    head = ("program variant", "K", "spikes or activity", "nats", "log p(x) ≥", "by spikes", "by nats", "by evidence",
+            "between β", "convergence")  # fmt: skip
+    rows = [head, *(_match_row(match) for match in matches.curves)]
+    table = page.table(rows, ("", *("value",) * 8, "grey"))
+    note = (
+        "Per image, read off between the two cells with the nearest distortion on either side, seed by seed (± standard "
+        "deviation over seeds); nothing is extrapolated. Ranks: 1 is the fewest spikes (of codes that are counts), the "
+        "fewest nats, the highest evidence."
+    )
+    if matches.left_out:
+        note += f" Not among them, because they do not enclose that distortion: {'; '.join(matches.left_out)}."
+    title = f"At equal distortion, {words.number(matches.distortion)} nats"
+    return _section(title, f'{table}<p class="note">{escape(note)}</p>')
+
+
+def _match_row(match: MatchedCurve) -> tuple[str, ...]:
+    def told(name: str) -> str:
+        value, spread = getattr(match, name), match.spreads.get(name)
+        return words.number(value) + (f" ± {spread:.2g}" if spread is not None else "")
+
+    near, far = match.between
+    return (
+        match.family,
+        str(match.units),
+        told("spikes_per_image"),
+        told("coding_rate"),
+        told("log_evidence"),
+        words.number(match.rank_spikes),
+        words.number(match.rank_nats),
+        words.number(match.rank_evidence),
+        f"{near:g} and {far:g}",
+        "converged" if match.converged else "not all converged",
+    )
+
+
+def _operating(rows: Sequence[Row], figures: Mapping[str, Path]) -> str:
+    points = budget_points(rows)
+    if not points:
+        return ""
+    head = ("budget", "rest, in spikes", "best β", "best K", "nats for a spike's energy", "P(spike)", "Levy & Baxter",
+            "at the edge of the grid")  # fmt: skip
+    table = page.table([head, *(_operating_row(point) for point in points)], ("", *("value",) * 6, "grey"))
+    grid = operating_points(rows)
+    inside = sum(not point.edges for point in grid)
+    note = (
+        f"Best among the converged cells of the P-VAE. At {inside} of {len(grid)} ratios of rest to spike the best lies "
+        "inside the grid; elsewhere it may lie beyond. Information is summed over units, so that what two say counts "
+        "twice, which flatters many units. Levy & Baxter's probability is that of a binary unit without noise."
+    )
+    picture = page.figure(figures, "operating", "The cell with most information for its energy, whatever rest costs "
+                          "beside a spike; dotted: the best is at the edge of the grid.", "wide")  # fmt: skip
+    return _section("Operating points", f'{picture}{table}<p class="note">{escape(note)}</p>')
+
+
+def _operating_row(point: Operating) -> tuple[str, ...]:
+    return (
+        point.budget or "–",
+        words.number(point.ratio),
+        f"{point.beta:g}",
+        str(point.units),
+        words.number(point.nats_per_cost),
+        words.number(point.probability),
+        words.number(point.predicted),
+        ", ".join(point.edges) or "no",
+    )
+
+
+def _trouble(found: Mapping[str, Any]) -> str:
+    pieces = []
+    if found["failed"]:
+        rows = [("cell", "error"), *((each["cell"], each["error"]) for each in found["failed"])]
+        pieces.append(_section("Cells that ended in an error", page.table(rows, ("code", "grey"))))
+    if found["unconverged"]:
+        head = ("cell", "convergence", "free energy", "log rate", "zeros")
+        rows = [head, *(_unsure_row(each) for each in found["unconverged"])]
+        note = '<p class="note">Changes by the last doubling of the steps, on training images.</p>'
+        table = page.table(rows, ("code", "", "value", "value", "value"))
+        pieces.append(_section("Cells that are not known to have converged", table + note))
+    return "".join(pieces)
+
+
+def _unsure_row(each: Mapping[str, Any]) -> tuple[str, ...]:
+    changes = (each[f"{name}_change"] for name in ("free_energy", "log_rate", "zeros"))
+    first, *others = ("–" if value is None else value for value in changes)
+    relative = first if isinstance(first, str) else f"{100 * first:+.2f}%".replace("-", "−")
+    told = [value if isinstance(value, str) else f"{value:+.4f}".replace("-", "−") for value in others]
+    return each["cell"], words.badge(each["converged"]), relative, *told
+
+
+def _data(rows: Sequence[Row]) -> str:
+    names = sorted({str(row["data"]) for row in rows if row.get("data") is not None})
+    return f"on {', '.join(names)}" if names else "data not said"
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
+def _list(values: Sequence[float]) -> str:
+    shown = [f"{value:g}" for value in values]
+    return ", ".join(shown) if len(shown) <= 12 else f"{shown[0]} to {shown[-1]} ({len(shown)} values)"

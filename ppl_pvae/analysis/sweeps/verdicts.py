@@ -1,0 +1,76 @@
+"""What is said of a claim: a verdict, the reason in words with its numbers, and the cells that it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ppl_pvae.analysis.sweeps.families import Row
+
+__all__ = ["FAILS", "HOLDS", "IN_PART", "NOT_ASKED", "combined", "finding", "name_of"]
+
+HOLDS, IN_PART, FAILS, NOT_ASKED = "holds", "holds in part", "fails", "not asked"
+
+
+def combined(verdicts: Iterable[str]) -> str:
+    """One verdict of several: all hold, all fail, or something between; those that were not asked say nothing."""
+    asked = {verdict for verdict in verdicts if verdict != NOT_ASKED}
+    if not asked:
+        return NOT_ASKED
+    return asked.pop() if len(asked) == 1 else IN_PART
+
+
+def finding(
+    claim: str,
+    verdict: str,
+    reason: str,
+    rows: Sequence[Row],
+    failed: Sequence[Row] = (),
+    **details: Any,
+) -> dict[str, Any]:
+    """One claim as it stands in `findings.json`. What rests on cells that may not have converged holds in part at most.
+
+    Parameters
+    ----------
+    claim
+        In words.
+    verdict
+        What the numbers say.
+    reason
+        Why, in sentences with the numbers.
+    rows
+        The cells that it rests on.
+    failed
+        Cells that it would rest on as well, had they not ended in an error.
+    details
+        More for JSON.
+    """
+    unsure = [row for row in rows if row.get("converged") is not True]
+    capped = IN_PART if verdict == HOLDS and unsure else verdict
+    said = [reason]
+    if unsure and verdict != NOT_ASKED:
+        names = ", ".join(name_of(row) for row in unsure[:3]) + (", …" if len(unsure) > 3 else "")
+        most = "; more than “holds in part” cannot be said" if capped != verdict else ""
+        said.append(f"{len(unsure)} of its {len(rows)} cells are not known to have converged ({names}){most}.")
+    if failed:
+        names = ", ".join(name_of(row) for row in failed[:3]) + (", …" if len(failed) > 3 else "")
+        said.append(
+            f"{len(failed)} more ended in an error and {'is' if len(failed) == 1 else 'are'} missing ({names})."
+        )
+    return {
+        "claim": claim,
+        "verdict": capped,
+        "reason": " ".join(said),
+        "cells": len(rows),
+        "unconverged": len(unsure),
+        "unconverged_cells": [name_of(row) for row in unsure],
+        "failed_cells": [name_of(row) for row in failed],
+        **details,
+    }
+
+
+def name_of(row: Mapping[str, Any]) -> str:
+    """What a cell is called: the name of its directory, or its settings."""
+    if row.get("cell"):
+        return str(row["cell"])
+    return f"{row.get('program')} K={row.get('units')} β={row.get('beta')} seed {row.get('seed')}"
