@@ -45,6 +45,7 @@ def _docstrings(cls: type) -> dict[str, str]:
 
 
 Lists: Any = _lists()
+"""Several values for each setting."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,13 @@ class Command:
     """Whether a longer training goes on from the shorter one; true unless said otherwise."""
     match_distortion: float | None = None
     """Compare programs at this distortion, nats; the middle of what they share unless given."""
+    path_units: int | None = None
+    """Follow the dictionary of a Poisson code of so many units along β, each fit going on from the one before."""
     resume: tyro.conf.FlagCreatePairsOff[bool] = False
     """Go on with what the directory holds; its own grid where none is given."""
     dry_run: tyro.conf.FlagCreatePairsOff[bool] = False
     """Say which cells would be fitted, and what time and disk they take; write nothing."""
-    lists: tyro.conf.OmitArgPrefixes[Lists] = field(default_factory=Lists)
+    lists: tyro.conf.OmitArgPrefixes[Lists] = field(default_factory=Lists)  # pyright: ignore[reportInvalidTypeForm]
 
 
 def parse(arguments: Sequence[str]) -> tuple[Command, Grid | None, Path]:
@@ -112,7 +115,7 @@ def parse(arguments: Sequence[str]) -> tuple[Command, Grid | None, Path]:
 
 
 def _with_options(grid: Grid, command: Command) -> Grid:
-    names = ("max_doublings", "warm_start", "match_distortion")
+    names = ("max_doublings", "warm_start", "match_distortion", "path_units")
     said = {name: getattr(command, name) for name in names if getattr(command, name) is not None}
     return replace(grid, **said)
 

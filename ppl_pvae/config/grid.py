@@ -52,15 +52,18 @@ class Grid:
         Whether longer trainings go on from shorter ones.
     match_distortion
         Distortion at which programs are compared, nats; None for the middle of what they share.
+    path_units
+        Number of units of the Poisson code whose dictionary is followed along β; None for none.
     """
 
     blocks: tuple[Block, ...]
     max_doublings: int = 4
     warm_start: bool = True
     match_distortion: float | None = None
+    path_units: int | None = None
 
 
-_OPTIONS: Mapping[str, type] = {"max_doublings": int, "warm_start": bool, "match_distortion": float}
+_OPTIONS: Mapping[str, type] = {"max_doublings": int, "warm_start": bool, "match_distortion": float, "path_units": int}
 
 
 def start_steps(units: int, *, counts: bool) -> int:

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -26,12 +27,22 @@ from ppl_pvae.run.fitting import fit_parameters
 from ppl_pvae.run.imported import import_run
 from ppl_pvae.run.outcome import describe_posterior, judge, summary_row
 from ppl_pvae.run.outputs import check_same_data, open_run, write_config, write_params
+from ppl_pvae.run.path import PATH_FILE, follow
 from ppl_pvae.run.plan import Plan, make_plan
 from ppl_pvae.run.program_files import program_file_of, program_in
 from ppl_pvae.run.record import Run
 from ppl_pvae.run.telling import telling_where
 
-__all__ = ["Run", "describe", "fit_to_directory", "fit_until_converged", "import_run", "open_run", "train"]
+__all__ = [
+    "Run",
+    "describe",
+    "fit_to_directory",
+    "fit_until_converged",
+    "follow_beta",
+    "import_run",
+    "open_run",
+    "train",
+]
 
 
 def train(program, x=None, *, out=None, resume=False, check_convergence=False, progress=False, **settings) -> Run:
@@ -121,6 +132,21 @@ def fit_until_converged(
     plan = _plan(settings, out, dataset)
     with _answering_for(plan):
         return arrive(plan, out, max_doublings=max_doublings, warm_start=warm_start)
+
+
+def follow_beta(settings: Settings, betas: Sequence[float], out: Path, dataset: Dataset) -> Path:
+    """One code along β, each fit going on from the one before: a file with its dictionaries, made if it is not there.
+
+    Raises
+    ------
+    UserError
+        If data, program and settings do not fit together, or training diverges.
+    """
+    if (out / PATH_FILE).is_file():
+        return out / PATH_FILE
+    plan = _plan(settings, None, dataset)
+    with _answering_for(plan):
+        return follow(plan, betas, out)
 
 
 def describe(settings: Settings) -> str:

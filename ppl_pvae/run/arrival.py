@@ -16,19 +16,19 @@ from ppl_pvae.analysis import Posterior, Verdict, compare
 from ppl_pvae.analysis.evidence import paired_difference
 from ppl_pvae.errors import UserError
 from ppl_pvae.inference import importance_weighted
-from ppl_pvae.inference.checkpoint import load_arrays, restore
+from ppl_pvae.inference.checkpoint import load_arrays, restore, save_arrays
 from ppl_pvae.run.fitting import Fitted, fit_parameters
 from ppl_pvae.run.outcome import describe_posterior, judge, summary_row
 from ppl_pvae.run.outputs import check_same_data, write_config, write_json, write_params
 from ppl_pvae.run.plan import Plan, parameter_template
 
-__all__ = ["arrive", "finished_summary"]
+__all__ = ["Stage", "arrive", "finished_summary", "train_stage"]
 
 EVALUATIONS = 20  # of each training: the slopes at its end need a few, and each takes time
 EVIDENCE_IMAGES, EVIDENCE_DRAWS = 300, 100
 
 
-class _Stage(NamedTuple):
+class Stage(NamedTuple):
     """One of the trainings: its metrics on training images, and how long it took."""
 
     plan: Plan
@@ -79,33 +79,39 @@ def arrive(plan: Plan, folder: Path, *, max_doublings: int, warm_start: bool) ->
     folder.mkdir(parents=True, exist_ok=True)
     check_same_data(plan, folder)
     write_config(folder, plan)
-    stages = [_train(plan, folder, None)]
+    stages = [train_stage(plan, folder, None)]
     verdict = None
     while len(stages) <= max_doublings and not (verdict and verdict.converged):
         longer = plan.with_steps(2 * stages[-1].plan.recipe.steps)
-        stages.append(_train(longer, folder, stages[-1] if warm_start else None))
+        stages.append(train_stage(longer, folder, stages[-1] if warm_start else None))
         verdict = compare(stages[-2].judged, stages[-1].judged)
     return _finish(folder, stages, verdict)
 
 
-def _train(plan: Plan, folder: Path, shorter: _Stage | None) -> _Stage:
-    """One training, or what it left behind; `shorter` is the one that it goes on from."""
+def train_stage(plan: Plan, folder: Path, shorter: Stage | None) -> Stage:
+    """One training in a directory inside, or what it left there.
+
+    `shorter` is one that it goes on from, in the middle of its own schedule: β has risen by then and the learning rate
+    is about to fall. None to begin at the first step.
+    """
     inside, begin = folder / f"steps-{plan.recipe.steps}", time.perf_counter()
-    plan = _measured_less(plan)
+    half, plan = plan.recipe.steps // 2, _measured_less(plan)
     done = inside / "judged.json"
     if done.is_file():
         said = json.loads(done.read_text(encoding="utf-8"))
-        return _Stage(plan, inside, said["judged"], said["seconds"])
-    inside.mkdir(exist_ok=True)
+        return Stage(plan, inside, said["judged"], said["seconds"])
+    inside.mkdir(parents=True, exist_ok=True)
     if shorter is not None and not (inside / "checkpoint.npz").exists():
-        for name in ("metrics.jsonl", "checkpoint.npz"):  # the checkpoint last: with it the training has begun
-            shutil.copyfile(shorter.folder / name, inside / f"{name}.part")
-            (inside / f"{name}.part").replace(inside / name)
+        shutil.copyfile(shorter.folder / "metrics.jsonl", inside / "metrics.jsonl")
+        # Last: with it the training has begun.
+        save_arrays(
+            inside / "checkpoint.npz", load_arrays(shorter.folder / "checkpoint.npz") | {"step": np.asarray(half)}
+        )
     fitted = fit_parameters(plan, inside, resume=True)
     write_params(inside, fitted.params)
     judged, seconds = judge(plan, fitted.params), round(time.perf_counter() - begin, 2)
     write_json(done, {"judged": judged, "seconds": seconds})
-    return _Stage(plan, inside, judged, seconds)
+    return Stage(plan, inside, judged, seconds)
 
 
 def _measured_less(plan: Plan) -> Plan:
@@ -115,7 +121,7 @@ def _measured_less(plan: Plan) -> Plan:
     return replace(plan, settings=replace(plan.settings, **often))
 
 
-def _finish(folder: Path, stages: list[_Stage], verdict: Verdict | None) -> dict[str, Any]:
+def _finish(folder: Path, stages: list[Stage], verdict: Verdict | None) -> dict[str, Any]:
     """The longest training as the run of the cell."""
     begin, (plan, inside, _, _) = time.perf_counter(), stages[-1]
     params = restore(parameter_template(plan.program, plan.nets), load_arrays(inside / "params.npz"))
@@ -148,7 +154,7 @@ def _evidence(plan: Plan, params, posterior: Posterior) -> dict[str, float | Non
     return {name: value if math.isfinite(value) else None for name, value in found.items()}
 
 
-def _remove(folder: Path, stages: list[_Stage], *, everything: bool) -> None:
+def _remove(folder: Path, stages: list[Stage], *, everything: bool) -> None:
     """Remove what no later training will go on from: everything, or all but the longest one and the judgements."""
     if everything:
         for stage in stages:

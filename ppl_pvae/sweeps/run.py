@@ -10,7 +10,7 @@ from ppl_pvae.data import load
 from ppl_pvae.sweeps.cluster import cluster_executor
 from ppl_pvae.sweeps.estimate import disk_of, scale_of, seconds_of
 from ppl_pvae.sweeps.local import LocalExecutor, cores
-from ppl_pvae.sweeps.outputs import write_outputs
+from ppl_pvae.sweeps.outputs import PATH_FILE, write_outputs
 from ppl_pvae.sweeps.progress import Progress
 from ppl_pvae.sweeps.running import fit_all
 from ppl_pvae.sweeps.task import Task
@@ -42,6 +42,9 @@ def run_sweep(
     """
     costs, mine = _costs(sweep), _names(sweep, shard)
     tasks = [task for task in sweep.tasks() if task.name in mine]
+    path = sweep.path_task()
+    if path is not None and (shard is None or shard[0] == 1) and not (path.folder / PATH_FILE).is_file():
+        tasks = [path, *tasks]
     problems: dict[str, str] = {}
     if tasks:
         with _executor(cluster, min(workers or cores(), len(tasks))) as where:
@@ -62,7 +65,8 @@ def _executor(cluster: str | None, workers: int) -> AbstractContextManager[Execu
 
 
 def _fit(sweep: Sweep, tasks: list[Task], where: Executor, costs: Mapping[str, float], problems) -> None:
-    progress = Progress(tasks, len(sweep.cells) - len(tasks), [costs[task.name] for task in tasks])
+    done = len(sweep.cells) - sum(not task.betas for task in tasks)
+    progress = Progress(tasks, done, [costs.get(task.name, 0.0) for task in tasks])
     try:
         for task, problem in fit_all(tasks, where, progress.look):
             if problem is not None:

@@ -18,13 +18,14 @@ LOCK = ".lock"
 
 
 class Task(NamedTuple):
-    """One cell: where it goes, its settings, and how far its steps may be doubled."""
+    """One cell: where it goes, its settings, and how far its steps may be doubled; with `betas` one code along β."""
 
     name: str
     folder: Path
     settings: Settings
     max_doublings: int
     warm_start: bool
+    betas: tuple[float, ...] = ()
 
 
 def fit_cell(task: Task) -> str | None:
@@ -46,10 +47,13 @@ def fit_cell(task: Task) -> str | None:
 
 
 def _fit(task: Task) -> None:
-    from ppl_pvae.run import fit_until_converged
+    from ppl_pvae.run import fit_until_converged, follow_beta
 
     settings = task.settings
     data = _data(settings.data or "natural", settings.patch_size, settings.data_seed)
+    if task.betas:
+        follow_beta(settings, task.betas, task.folder, data)
+        return
     fit_until_converged(settings, task.folder, data, max_doublings=task.max_doublings, warm_start=task.warm_start)
 
 

@@ -57,6 +57,18 @@ class Sweep:
             write_sweep(self.out / TABLE, rows)
         return rows
 
+    def path_task(self) -> Task | None:
+        """One code along β, from the first Poisson cells of the size that is asked for; None where there are none."""
+        along = [cell for cell in self.cells if _is_along_path(cell.settings, self.grid.path_units)]
+        if not along:
+            return None
+        first = along[0].settings
+        assert first.steps is not None, "the cells of a grid have steps"
+        betas = tuple(sorted({c.settings.beta for c in along if replace(c.settings, beta=first.beta) == first}))
+        settings = replace(_wherever(first), beta=betas[0], steps=2 * first.steps)
+        folder = self.out / "path" / f"{first.program}-K{first.units}-s{first.seed}"
+        return Task(f"path/{folder.name}", folder.absolute(), settings, 0, True, betas)
+
     def tasks(self) -> list[Task]:
         """The cells that are not finished, or may go on to more steps."""
         earlier = {row["cell"]: row for row in self.rows()}
@@ -133,6 +145,11 @@ def begin_sweep(sweep: Sweep) -> None:
     beside = sweep.out / f"{RECORD}.{os.getpid()}.part"
     beside.write_text(grid_to_toml(sweep.grid), encoding="utf-8")
     beside.replace(sweep.out / RECORD)
+
+
+def _is_along_path(settings: Settings, units: int | None) -> bool:
+    plain = settings.program == "poisson" and settings.decoder == "linear" and not settings.spike_price
+    return plain and settings.units == units
 
 
 def _wherever(settings: Settings) -> Settings:
