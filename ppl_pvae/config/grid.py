@@ -52,6 +52,8 @@ class Grid:
         Whether longer trainings go on from shorter ones.
     match_distortion
         Distortion at which programs are compared, nats; None for the middle of what they share.
+    merge
+        Whether a cell that several blocks have is fitted once, and not refused.
     path_units
         Number of units of the Poisson code whose dictionary is followed along β; None for none.
     """
@@ -60,10 +62,17 @@ class Grid:
     max_doublings: int = 4
     warm_start: bool = True
     match_distortion: float | None = None
+    merge: bool = False
     path_units: int | None = None
 
 
-_OPTIONS: Mapping[str, type] = {"max_doublings": int, "warm_start": bool, "match_distortion": float, "path_units": int}
+_OPTIONS: Mapping[str, type] = {
+    "max_doublings": int,
+    "warm_start": bool,
+    "match_distortion": float,
+    "merge": bool,
+    "path_units": int,
+}
 
 
 def start_steps(units: int, *, counts: bool) -> int:
@@ -130,9 +139,20 @@ def _block(path: Path, table: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
 
 
 def over(grid: Grid, lists: Mapping[str, Sequence[Any]]) -> Grid:
-    """The grid with lists of values, by setting, in place of its own, in every block."""
+    """The grid with lists of values, by setting, in place of its own, in every block.
+
+    Blocks that differed in one of these may have cells in common now, which are fitted once.
+
+    Raises
+    ------
+    UserError
+        If the grid had a cell twice before that.
+    """
+    cells_of(grid)
     chosen = {name: tuple(values) for name, values in lists.items() if values}
-    return replace(grid, blocks=tuple({**block, **chosen} for block in grid.blocks))
+    if not chosen:
+        return grid
+    return replace(grid, blocks=tuple({**block, **chosen} for block in grid.blocks), merge=len(grid.blocks) > 1)
 
 
 def cells_of(grid: Grid) -> list[Cell]:
@@ -147,10 +167,12 @@ def cells_of(grid: Grid) -> list[Cell]:
     """
     found: dict[str, Cell] = {}
     for block in grid.blocks:
+        inside = set()
         for values in itertools.product(*block.values()):
             cell = _cell(dict(zip(block, values, strict=True)))
-            if cell.name in found:
+            if cell.name in inside or (cell.name in found and not grid.merge):
                 raise UserError(f"the grid has the cell {cell.name} twice; name each value, and each block, once.")
+            inside.add(cell.name)
             found[cell.name] = cell
     order = {name: at for at, name in enumerate(dict.fromkeys(_kind(cell) for cell in found.values()))}
     return sorted(found.values(), key=lambda c: (-c.settings.units, order[_kind(c)], c.settings.beta, c.settings.seed))

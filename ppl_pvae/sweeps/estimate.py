@@ -7,6 +7,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from ppl_pvae.config import PROGRAMS, Cell, Settings
 
@@ -51,11 +52,12 @@ def _product(images: int, pixels: int, units: int) -> float:
     rng = np.random.default_rng(0)
     x, matrix = rng.random((images, pixels), np.float32), rng.random((pixels, units), np.float32)
     taken = []
-    for _ in range(4):
-        begin = time.process_time()  # of all threads, so that their number does not matter
-        np.matmul(x, matrix)
-        taken.append(time.process_time() - begin)
-    return max(min(taken), 1e-6)
+    with threadpool_limits(1):
+        for _ in range(6):
+            begin = time.perf_counter()
+            np.matmul(x, matrix)
+            taken.append(time.perf_counter() - begin)
+    return min(taken)
 
 
 def scale_of(rows: Sequence[Mapping[str, Any]], expected: Mapping[str, float]) -> float:
