@@ -39,10 +39,13 @@ def coupling(curves: Sequence[Curve], failed: Sequence[Row]) -> dict[str, Any]:
     mine = _rectified(curves)
     told = [(curve, exponents(curve.points), _ratio(curve)) for curve in mine]
     known = [(curve, e, ratio) for curve, e, ratio in told if e.activity_exponent is not None]
-    details = [about(curve) | e.as_dict() | {"activity_ratio": ratio} for curve, e, ratio in told]
+    details = [
+        about(curve) | e.as_dict() | {"activity_ratio": ratio, "verdict": _of_coupling(e.activity_exponent)}
+        for curve, e, ratio in told
+    ]
     if not known:
         return finding(claim, NOT_ASKED, "No rectified Gaussian is there at two β.", [], failed, curves=details)
-    verdicts = [HOLDS if abs(e.activity_exponent or 0.0) < UNCOUPLED else FAILS for _, e, _ in known]
+    verdicts = [_of_coupling(e.activity_exponent) for _, e, _ in known]
     parts = []
     for label in dict.fromkeys(curve.family.label for curve, _, _ in known):
         own = [(e, ratio) for curve, e, ratio in known if curve.family.label == label]
@@ -53,6 +56,12 @@ def coupling(curves: Sequence[Curve], failed: Sequence[Row]) -> dict[str, Any]:
     reason = f"How activity follows nats over β (uncoupled below {UNCOUPLED:g}): {'; '.join(parts)}."
     rows = [row for curve, _, _ in known for row in curve.rows]
     return finding(claim, combined(verdicts), reason, rows, failed, curves=details)
+
+
+def _of_coupling(exponent: float | None) -> str:
+    if exponent is None:
+        return NOT_ASKED
+    return HOLDS if abs(exponent) < UNCOUPLED else FAILS
 
 
 def unchanged(curves: Sequence[Curve], failed: Sequence[Row]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from ppl_pvae.analysis.matching import geometric, linear, neighbours, shared_middle
@@ -126,7 +127,7 @@ def _most_enclosed(ranges: Sequence[tuple[float, float]]) -> float | None:
     ends = sorted({end for both in ranges for end in both})
     stretches = [
         (sum(low <= start and end <= high for low, high in ranges), end - start, (start + end) / 2)
-        for start, end in zip(ends, ends[1:], strict=False)
+        for start, end in pairwise(ends)
     ]
     return max(stretches)[2] if stretches else None
 
@@ -178,5 +179,5 @@ def _ranked(matches: list[MatchedCurve]) -> tuple[MatchedCurve, ...]:
 
 
 def _ranks(values: Sequence[float | None]) -> list[int | None]:
-    known = sorted(value for value in values if value is not None)
-    return [None if value is None else known.index(value) + 1 for value in values]
+    known = [value for value in values if value is not None]
+    return [None if value is None else 1 + sum(other < value for other in known) for value in values]
