@@ -88,8 +88,8 @@ def trade(curves: Sequence[Curve], failed: Sequence[Row]) -> dict[str, Any]:
     trends = [each for _, _, trends in told for each in trends]
     reason = (
         f"Activity follows nats with exponent {span(e.activity_exponent for _, e, _ in told) or 'unknown'} "
-        f"(coupled from {COUPLED:g}), over {_betas(mine)}. {_ends(mine, 'spikes_per_image', 'spikes per image')} "
-        f"{_ends(mine, 'r2', 'R²')} {worst(trends)}"
+        f"(coupled from {COUPLED:g}), over {_betas(mine)}: {_ends(mine, 'spikes_per_image', 'spikes per image')}; "
+        f"{_ends(mine, 'r2', 'R²')}. {worst(trends)}"
     )
     details = [
         about(curve)
@@ -122,8 +122,8 @@ def sparsity(curves: Sequence[Curve], failed: Sequence[Row]) -> dict[str, Any]:
     trends = [each for _, trends in told for each in trends]
     across = _over_units([curve for curve in curves if curve.family.is_poisson])
     reason = (
-        f"Over {_betas(mine)}: {_ends(mine, 'zeros', 'zeros', percent=True)} "
-        f"{_ends(mine, 'spikes_per_image', 'spikes per image')} {worst(trends)}{_said_of_units(across)}"
+        f"Over {_betas(mine)}: {_ends(mine, 'zeros', 'zeros', percent=True)}; "
+        f"{_ends(mine, 'spikes_per_image', 'spikes per image')}. {worst(trends)}{_said_of_units(across)}"
     )
     details = [
         about(curve)
@@ -230,7 +230,7 @@ def _ends(curves: Sequence[Curve], metric: str, name: str, *, percent: bool = Fa
     picked = dict.fromkeys((min(curves, key=lambda c: c.units).units, max(curves, key=lambda c: c.units).units))
     first = {curve.units: curve for curve in reversed(curves)}
     told = " and ".join(f"{ends(first[units])} at K = {units}" for units in picked)
-    return f"{name[0].upper()}{name[1:]} from {told}."
+    return f"{name} from {told}"
 
 
 def _round(value: float) -> str:

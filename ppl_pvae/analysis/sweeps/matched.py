@@ -154,11 +154,17 @@ def _matched(curve: Curve, distortion: float) -> MatchedCurve | None:
         units=curve.units,
         is_count=curve.is_count,
         seeds=len(read),
-        **{name: statistics.fmean(known) if known else None for name, known in values.items()},
+        spikes_per_image=_mean(values["spikes_per_image"]),
+        coding_rate=_mean(values["coding_rate"]),
+        log_evidence=_mean(values["log_evidence"]),
         spreads={name: statistics.stdev(known) if len(known) > 1 else None for name, known in values.items()},
         between=(min(betas), max(betas)),
         converged=all(row.get("converged") is True for row in used),
     )
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return statistics.fmean(values) if values else None
 
 
 def _between(near: Row, far: Row, name: str, how: Callable[..., float], share: float) -> float | None:

@@ -107,12 +107,18 @@ def story(found: Mapping[str, Any]) -> str:
 
 def claims_html(found: Mapping[str, Any]) -> str:
     """Each claim with its verdict and the reason."""
-    lines = (
+    return f'<div class="claims">{"".join(map(_claim, found["claims"].values()))}</div>'
+
+
+def _claim(claim: Mapping[str, Any]) -> str:
+    lines = "".join(f"<li>{escape(line)}</li>" for line in claim["lines"])
+    return (
         f'<span class="badge {_BADGES[claim["verdict"]]}">{escape(claim["verdict"])}</span>'
-        f"<p><b>{escape(claim['claim'])}</b> {escape(claim['reason'])}</p>"
-        for claim in found["claims"].values()
+        f"<div><p><b>{escape(claim['claim'])}</b> {escape(claim['opening'])}</p>"
+        + (f"<ul>{lines}</ul>" if lines else "")
+        + (f'<p class="note">{escape(claim["caveat"])}</p>' if claim["caveat"] else "")
+        + "</div>"
     )
-    return f'<div class="claims">{"".join(lines)}</div>'
 
 
 def _themes(figures: Mapping[str, Path]) -> list[str]:

@@ -37,7 +37,7 @@ def test_a_whole_report(tmp_path):
     page = written(tmp_path, rows, NAMES)
     found = findings(rows)
     for claim in found["claims"].values():
-        assert f">{claim['verdict']}</span><p><b>{claim['claim']}" in page
+        assert f">{claim['verdict']}</span><div><p><b>{claim['claim']}" in page
     order = ["converged", "Sparsity over", "Fidelity for energy", "At equal distortion", "Operating points"]
     order += ["A price on spikes", "The dictionary along", "Cells that ended in an error"]
     order += ["not known to have converged</h2>", "<h2>Settings"]
