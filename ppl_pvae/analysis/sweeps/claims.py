@@ -196,7 +196,7 @@ def worst(trends: Sequence[Trend]) -> str:
     worst_one = max((each for each in trends if each.violations), key=_relative)
     spreads = worst_one.largest_in_spreads
     near, far = worst_one.largest_at or (0.0, 0.0)
-    in_spreads = "one seed: no spread to compare with" if spreads is None else f"{spreads:.1f} seed spreads"
+    in_spreads = "no spread of seeds to compare with" if spreads is None else f"{spreads:.1f} seed spreads"
     known = sum(each.violations_converged for each in trends)
     return (
         f"{against} of {steps} steps between neighbouring β go the other way, {known} of them between converged cells; "

@@ -94,9 +94,9 @@ def label_points(ax: Axes, told: Sequence[tuple[str, float, float, float]], look
     middle = min(range(len(told)), key=lambda i: abs(math.log(told[i][3])) if told[i][3] > 0 else math.inf)
     for i in sorted({0, middle, len(told) - 1}):
         text, x, y, _ = told[i]
-        sides = {"xytext": (-3, -3), "ha": "right", "va": "top"} if below else {"xytext": (3, 3)}
-        ax.annotate(text, (x, y), **sides, textcoords="offset points", fontsize=6, color=look.colour, zorder=4,
-                    path_effects=[withStroke(linewidth=1.6, foreground="white")])  # fmt: skip
+        place, across, up = ((-3, -3), "right", "top") if below else ((3, 3), "left", "baseline")
+        ax.annotate(text, (x, y), xytext=place, ha=across, va=up, textcoords="offset points", fontsize=6, zorder=4,
+                    color=look.colour, path_effects=[withStroke(linewidth=1.6, foreground="white")])  # fmt: skip
 
 
 def _places(curve: Curve, plane: Plane):

@@ -54,7 +54,9 @@ def priced(curves: Sequence[Curve], with_price: Sequence[Curve]) -> Figure | Non
             log_axis(ax, "y", ends[0], 1.6 * ends[1])  # room for what is written above the first point
         ax.margins(x=0.1)
         ax.set_title(f"{own.family.label}, K = {own.units}" if several else f"K = {own.units}")
-        ax.set(xlabel="distortion, nats per image", ylabel="spikes per image")
+        ax.set_xlabel("distortion,\nnats per image")
+        if ax in axes[:, 0]:
+            ax.set_ylabel("spikes per image")
     beta = f"β = {shown[0].points[0].beta:g}"
     handles = [
         Line2D([], [], color=BLUE, marker="o", markersize=3.8, label="β as written, no price"),
