@@ -48,7 +48,8 @@ img { display: block; max-width: 100%; height: auto; }
 .numbers span { color: var(--grey); font-size: .82rem; }
 .claims { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .55rem .9rem; margin: .8rem 0; }
 .claims .badge { justify-self: start; align-self: start; margin-top: .1rem; }
-.claims p { margin: 0; }
+.claims p, .claims ul { margin: 0; }
+.claims ul { padding-left: 1.2rem; font-size: .92rem; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .87rem; margin: .5rem 0; }
 td { padding: .18rem 1rem .18rem 0; vertical-align: top; border-bottom: 1px solid #eee; }

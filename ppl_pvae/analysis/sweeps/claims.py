@@ -46,14 +46,14 @@ def proportion(curves: Sequence[Curve], failed: Sequence[Row]) -> dict[str, Any]
     claim = "In the Poisson free energy the KL is proportional to the prior firing rates."
     told = [(curve, exponents(curve.points)) for curve in curves]
     mine = [(curve, e) for curve, e in told if curve.family.is_poisson and e.elasticity is not None]
-    details = [about(curve) | e.as_dict() for curve, e in told]
+    details = [about(curve) | e.as_dict() | {"verdict": _of_proportion(e.elasticity)} for curve, e in told]
     honest = (
         "KL_k = r_k f(gain_k) is an identity, so that the claim itself is answered by fixing the rates, and not by a "
         "sweep; what a sweep shows is how nats follow spikes over β."
     )
     if not mine:
         return finding(claim, NOT_ASKED, f"{honest} No P-VAE has two β at which it spikes.", [], failed, curves=details)
-    verdicts = [_of_proportion(e.elasticity) for _, e in mine if e.elasticity is not None]
+    verdicts = [_of_proportion(e.elasticity) for _, e in mine]
     beside = [e for curve, e in told if curve.family.is_rectified]
     reason = (
         f"{honest} Elasticity d log nats / d log spikes of the P-VAE: {span(e.elasticity for _, e in mine)} over "
@@ -65,7 +65,9 @@ def proportion(curves: Sequence[Curve], failed: Sequence[Row]) -> dict[str, Any]
     return finding(claim, combined(verdicts), reason, rows, failed, curves=details)
 
 
-def _of_proportion(elasticity: float) -> str:
+def _of_proportion(elasticity: float | None) -> str:
+    if elasticity is None:
+        return NOT_ASKED
     if abs(elasticity - 1) <= PROPORTIONAL:
         return HOLDS
     return IN_PART if elasticity >= COUPLED else FAILS
@@ -86,11 +88,14 @@ def trade(curves: Sequence[Curve], failed: Sequence[Row]) -> dict[str, Any]:
     trends = [each for _, _, trends in told for each in trends]
     reason = (
         f"Activity follows nats with exponent {span(e.activity_exponent for _, e, _ in told) or 'unknown'} "
-        f"(coupled from {COUPLED:g}), over {_betas(mine)}. {_ends(mine, 'spikes_per_image', 'spikes per image')} "
-        f"{_ends(mine, 'r2', 'R²')} {worst(trends)}"
+        f"(coupled from {COUPLED:g}), over {_betas(mine)}: {_ends(mine, 'spikes_per_image', 'spikes per image')}; "
+        f"{_ends(mine, 'r2', 'R²')}. {worst(trends)}"
     )
     details = [
-        about(curve) | e.as_dict() | {"range": _ranges(curve.points, _TRADE), "trends": [t.as_dict() for t in trends]}
+        about(curve)
+        | e.as_dict()
+        | {"verdict": combined([_of_coupling(e), *(t.verdict for t in trends)])}
+        | {"range": _ranges(curve.points, _TRADE), "trends": [t.as_dict() for t in trends]}
         for curve, e, trends in told
     ]
     verdict = combined([*coupling, *(each.verdict for each in trends)])
@@ -117,11 +122,13 @@ def sparsity(curves: Sequence[Curve], failed: Sequence[Row]) -> dict[str, Any]:
     trends = [each for _, trends in told for each in trends]
     across = _over_units([curve for curve in curves if curve.family.is_poisson])
     reason = (
-        f"Over {_betas(mine)}: {_ends(mine, 'zeros', 'zeros', percent=True)} "
-        f"{_ends(mine, 'spikes_per_image', 'spikes per image')} {worst(trends)}{_said_of_units(across)}"
+        f"Over {_betas(mine)}: {_ends(mine, 'zeros', 'zeros', percent=True)}; "
+        f"{_ends(mine, 'spikes_per_image', 'spikes per image')}. {worst(trends)}{_said_of_units(across)}"
     )
     details = [
-        about(curve) | {"range": _ranges(curve.points, _SPARSER), "trends": [t.as_dict() for t in trends]}
+        about(curve)
+        | {"verdict": combined(t.verdict for t in trends)}
+        | {"range": _ranges(curve.points, _SPARSER), "trends": [t.as_dict() for t in trends]}
         for curve, trends in told
     ]
     rows = [row for curve in mine for row in curve.rows]
@@ -186,10 +193,10 @@ def worst(trends: Sequence[Trend]) -> str:
     steps, against = (sum(getattr(each, name) for each in trends) for name in ("steps", "violations"))
     if not against:
         return f"None of {steps} steps between neighbouring β goes the other way."
-    size, worst_one = max(((_relative(each), each) for each in trends if each.violations), key=lambda pair: pair[0])
+    worst_one = max((each for each in trends if each.violations), key=_relative)
     spreads = worst_one.largest_in_spreads
     near, far = worst_one.largest_at or (0.0, 0.0)
-    in_spreads = "one seed: no spread to compare with" if spreads is None else f"{spreads:.1f} seed spreads"
+    in_spreads = "no spread of seeds to compare with" if spreads is None else f"{spreads:.1f} seed spreads"
     known = sum(each.violations_converged for each in trends)
     return (
         f"{against} of {steps} steps between neighbouring β go the other way, {known} of them between converged cells; "
@@ -217,14 +224,17 @@ def _ends(curves: Sequence[Curve], metric: str, name: str, *, percent: bool = Fa
 
     def ends(curve: Curve) -> str:
         shown = [curve.points[i].mean(metric) for i in (0, -1)]
-        if percent:
-            return " to ".join("–" if value is None else f"{100 * value:.3g}%" for value in shown)
-        return " to ".join("–" if value is None else f"{value:.3g}".replace("-", "−") for value in shown)
+        told = ["–" if v is None else f"{100 * v:.3g}%" if percent else _round(v) for v in shown]
+        return " to ".join(told)
 
     picked = dict.fromkeys((min(curves, key=lambda c: c.units).units, max(curves, key=lambda c: c.units).units))
     first = {curve.units: curve for curve in reversed(curves)}
     told = " and ".join(f"{ends(first[units])} at K = {units}" for units in picked)
-    return f"{name[0].upper()}{name[1:]} from {told}."
+    return f"{name} from {told}"
+
+
+def _round(value: float) -> str:
+    return (f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}").replace("-", "−", 1)
 
 
 def _betas(curves: Sequence[Curve]) -> str:

@@ -39,20 +39,33 @@ def coupling(curves: Sequence[Curve], failed: Sequence[Row]) -> dict[str, Any]:
     mine = _rectified(curves)
     told = [(curve, exponents(curve.points), _ratio(curve)) for curve in mine]
     known = [(curve, e, ratio) for curve, e, ratio in told if e.activity_exponent is not None]
-    details = [about(curve) | e.as_dict() | {"activity_ratio": ratio} for curve, e, ratio in told]
+    details = [
+        about(curve) | e.as_dict() | {"activity_ratio": ratio, "verdict": _of_coupling(e.activity_exponent)}
+        for curve, e, ratio in told
+    ]
     if not known:
         return finding(claim, NOT_ASKED, "No rectified Gaussian is there at two β.", [], failed, curves=details)
-    verdicts = [HOLDS if abs(e.activity_exponent or 0.0) < UNCOUPLED else FAILS for _, e, _ in known]
+    verdicts = [_of_coupling(e.activity_exponent) for _, e, _ in known]
     parts = []
     for label in dict.fromkeys(curve.family.label for curve, _, _ in known):
         own = [(e, ratio) for curve, e, ratio in known if curve.family.label == label]
         parts.append(
             f"{label}: exponent {span(e.activity_exponent for e, _ in own)}, activity changes "
-            f"{span((ratio for _, ratio in own), 1) or 'by an unknown factor'}-fold"
+            f"{span((ratio for _, ratio in own), 1) or 'unknown'}-fold."
         )
-    reason = f"How activity follows nats over β (uncoupled below {UNCOUPLED:g}): {'; '.join(parts)}."
+    few = sum(verdict == HOLDS for verdict in verdicts)
+    reason = (
+        f"With an exponent of activity against nats below {UNCOUPLED:g} over β a code counts as uncoupled: {few} of "
+        f"{len(verdicts)} curves of rectified Gaussians are."
+    )
     rows = [row for curve, _, _ in known for row in curve.rows]
-    return finding(claim, combined(verdicts), reason, rows, failed, curves=details)
+    return finding(claim, combined(verdicts), reason, rows, failed, parts, curves=details)
+
+
+def _of_coupling(exponent: float | None) -> str:
+    if exponent is None:
+        return NOT_ASKED
+    return HOLDS if abs(exponent) < UNCOUPLED else FAILS
 
 
 def unchanged(curves: Sequence[Curve], failed: Sequence[Row]) -> dict[str, Any]:
@@ -69,13 +82,16 @@ def unchanged(curves: Sequence[Curve], failed: Sequence[Row]) -> dict[str, Any]:
     parts = []
     for label in dict.fromkeys(each["family"] for each in details):
         own = [each for each in details if each["family"] == label]
-        parts.append(f"{label}: {_said(own)}")
+        parts.append(f"{label}: {_said(own)}.")
+    zeros, all_of_it = (sum(each["verdict"] in wanted for each in details) for wanted in ((HOLDS, IN_PART), (HOLDS,)))
+    gone = sum(each["collapsed"] for each in details)
     reason = (
-        "Ranges over β (unchanged: zeros, R² and active units within "
-        f"{UNCHANGED_SHARE:g}, activity within a factor of {UNCHANGED_RATIO:g}). {'. '.join(parts)}."
+        f"Zeros stay within {UNCHANGED_SHARE:g} over β in {zeros} of {len(details)} curves; R², active units (within "
+        f"{UNCHANGED_SHARE:g}) and activity (within a factor of {UNCHANGED_RATIO:g}) stay as well in {all_of_it}. "
+        f"{gone} collapse at the largest β: R² and active units below {GONE:g}. Ranges over β:"
     )
     rows = [row for curve in mine for row in curve.rows]
-    return finding(claim, combined(each["verdict"] for each in details), reason, rows, failed, curves=details)
+    return finding(claim, combined(each["verdict"] for each in details), reason, rows, failed, parts, curves=details)
 
 
 def _rectified(curves: Sequence[Curve]) -> list[Curve]:

@@ -81,6 +81,8 @@ class Family:
 
 
 def _short(value: Any) -> str:
+    if value is None:
+        return "as by default"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -165,7 +167,7 @@ def sort_by_family(rows: Sequence[Row]) -> dict[Family, list[Row]]:
         groups.setdefault(tuple(row.get(name) for name in _BASE), []).append(row)
     found: dict[Family, list[Row]] = {}
     for base, members in groups.items():
-        varied = _varied(members)
+        varied = _varied(fitted(members))
         for row in members:
             family = Family(*base, others=tuple((name, row.get(name)) for name in varied))
             found.setdefault(family, []).append(row)

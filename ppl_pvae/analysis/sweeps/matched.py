@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from ppl_pvae.analysis.matching import geometric, linear, neighbours, shared_middle
@@ -126,7 +127,7 @@ def _most_enclosed(ranges: Sequence[tuple[float, float]]) -> float | None:
     ends = sorted({end for both in ranges for end in both})
     stretches = [
         (sum(low <= start and end <= high for low, high in ranges), end - start, (start + end) / 2)
-        for start, end in zip(ends, ends[1:], strict=False)
+        for start, end in pairwise(ends)
     ]
     return max(stretches)[2] if stretches else None
 
@@ -153,11 +154,17 @@ def _matched(curve: Curve, distortion: float) -> MatchedCurve | None:
         units=curve.units,
         is_count=curve.is_count,
         seeds=len(read),
-        **{name: statistics.fmean(known) if known else None for name, known in values.items()},
+        spikes_per_image=_mean(values["spikes_per_image"]),
+        coding_rate=_mean(values["coding_rate"]),
+        log_evidence=_mean(values["log_evidence"]),
         spreads={name: statistics.stdev(known) if len(known) > 1 else None for name, known in values.items()},
         between=(min(betas), max(betas)),
         converged=all(row.get("converged") is True for row in used),
     )
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return statistics.fmean(values) if values else None
 
 
 def _between(near: Row, far: Row, name: str, how: Callable[..., float], share: float) -> float | None:
@@ -178,5 +185,5 @@ def _ranked(matches: list[MatchedCurve]) -> tuple[MatchedCurve, ...]:
 
 
 def _ranks(values: Sequence[float | None]) -> list[int | None]:
-    known = sorted(value for value in values if value is not None)
-    return [None if value is None else known.index(value) + 1 for value in values]
+    known = [value for value in values if value is not None]
+    return [None if value is None else 1 + sum(other < value for other in known) for value in values]

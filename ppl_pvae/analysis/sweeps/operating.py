@@ -36,8 +36,8 @@ class Operating:
     predicted
         Probability of a spike that Levy and Baxter find best.
     edges
-        What ends at the best cell: `smallest beta`, `largest beta`, `smallest units`, `largest units`. The best may then
-        lie beyond the grid.
+        What ends at the best cell: `smallest beta`, `largest beta`, `smallest units`, `largest units`. The best may
+        then lie beyond the grid.
     """
 
     ratio: float

@@ -74,7 +74,8 @@ THEMES = {
     "fidelity": Theme(
         "What is paid and what it buys",
         ("coding_rate", "r2", "active_units"),
-        "Nats per image, explained variation, and share of units that cost more than 0.01 nat; dashed: sending nothing.",
+        "Nats per image, explained variation, and share of units that cost more than 0.01 nat; dashed: sending "
+        "nothing.",
     ),
     "prices": Theme(
         "What a spike costs and carries",

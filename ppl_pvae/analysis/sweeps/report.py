@@ -22,9 +22,14 @@ _HOW = (
     "Points are means over seeds, bands one standard deviation of seeds; open marks: not known to have converged "
     "(doubling the steps was not tried, or moved free energy, activity or zeros too far)."
 )
+_PRICE = "Diamonds: cells with an explicit price γ on spikes; line: the curve that β traces; dashed: sending nothing."
+_ATOMS = (
+    "The atoms used most at the smallest β, and what becomes of them; below each its mean activity per image, pale "
+    "where the unit is silent."
+)
 _OTHERS = {
-    "planes": "What fidelity costs: R² against activity, distortion against nats; a line a family, some β written beside "
-    "it; dashed: sending nothing.",
+    "planes": "What fidelity costs: R² against activity, distortion against nats; a line a family, some β written "
+    "beside it; dashed: sending nothing.",
     "plane_spikes": "R² against activity, a panel for each number of units; dashed: sending nothing.",
     "plane_nats": "Distortion against nats, a panel for each number of units; dashed: sending nothing.",
     "maps": "Zeros and activity per image over β and units; hatched: not known to have converged.",
@@ -66,10 +71,8 @@ def write_sweep_report(
         *(_section(_title(name), page.figure(figures, name, caption, "wide")) for name, caption in _OTHERS.items()),
         _matches(matches),
         _operating(rows, figures),
-        _section("A price on spikes beside β", page.figure(figures, "price", "Diamonds: cells with an explicit price γ "
-                 "on spikes; line: the curve that β traces. Dashed: sending nothing.", "wide")),
-        _section("The dictionary along β", page.figure(figures, "atoms", "The atoms used most at the smallest β, and what "
-                 "becomes of them; below each its mean activity per image, pale where the unit is silent.", "wide")),
+        _section("A price on spikes beside β", page.figure(figures, "price", _PRICE, "wide")),
+        _section("The dictionary along β", page.figure(figures, "atoms", _ATOMS, "wide")),
         _trouble(found),
         "<section><h2>Tolerances</h2>",
         page.table(((name.replace("_", " "), words.number(value)) for name, value in found["tolerances"].items()),
@@ -104,12 +107,18 @@ def story(found: Mapping[str, Any]) -> str:
 
 def claims_html(found: Mapping[str, Any]) -> str:
     """Each claim with its verdict and the reason."""
-    lines = (
+    return f'<div class="claims">{"".join(map(_claim, found["claims"].values()))}</div>'
+
+
+def _claim(claim: Mapping[str, Any]) -> str:
+    lines = "".join(f"<li>{escape(line)}</li>" for line in claim["lines"])
+    return (
         f'<span class="badge {_BADGES[claim["verdict"]]}">{escape(claim["verdict"])}</span>'
-        f"<p><b>{escape(claim['claim'])}</b> {escape(claim['reason'])}</p>"
-        for claim in found["claims"].values()
+        f"<div><p><b>{escape(claim['claim'])}</b> {escape(claim['opening'])}</p>"
+        + (f"<ul>{lines}</ul>" if lines else "")
+        + (f'<p class="note">{escape(claim["caveat"])}</p>' if claim["caveat"] else "")
+        + "</div>"
     )
-    return f'<div class="claims">{"".join(lines)}</div>'
 
 
 def _themes(figures: Mapping[str, Path]) -> list[str]:
@@ -140,9 +149,9 @@ def _matches(matches: Matched | None) -> str:
     rows = [head, *(_match_row(match) for match in matches.curves)]
     table = page.table(rows, ("", *("value",) * 8, "grey"))
     note = (
-        "Per image, read off between the two cells with the nearest distortion on either side, seed by seed (± standard "
-        "deviation over seeds); nothing is extrapolated. Ranks: 1 is the fewest spikes (of codes that are counts), the "
-        "fewest nats, the highest evidence."
+        "Per image, read off between the two cells with the nearest distortion on either side, seed by seed (± "
+        "standard deviation over seeds); nothing is extrapolated. Ranks: 1 is the fewest spikes (of codes that are "
+        "counts), the fewest nats, the highest evidence."
     )
     if matches.left_out:
         note += f" Not among them, because they do not enclose that distortion: {'; '.join(matches.left_out)}."
@@ -180,9 +189,9 @@ def _operating(rows: Sequence[Row], figures: Mapping[str, Path]) -> str:
     grid = operating_points(rows)
     inside = sum(not point.edges for point in grid)
     note = (
-        f"Best among the converged cells of the P-VAE. At {inside} of {len(grid)} ratios of rest to spike the best lies "
-        "inside the grid; elsewhere it may lie beyond. Information is summed over units, so that what two say counts "
-        "twice, which flatters many units. Levy & Baxter's probability is that of a binary unit without noise."
+        f"Best among the converged cells of the P-VAE. At {inside} of {len(grid)} ratios of rest to spike the best "
+        "lies inside the grid; elsewhere it may lie beyond. Information is summed over units, so that what two say "
+        "counts twice, which flatters many units. Levy & Baxter's probability is that of a binary unit without noise."
     )
     picture = page.figure(figures, "operating", "The cell with most information for its energy, whatever rest costs "
                           "beside a spike; dotted: the best is at the edge of the grid.", "wide")  # fmt: skip

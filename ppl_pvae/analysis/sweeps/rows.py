@@ -50,12 +50,11 @@ def read_sweep(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
             reader = csv.DictReader(file, strict=True)
             rows, names = list(reader), list(reader.fieldnames or ())
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"cannot read {path} as the table of a sweep: {error}; give the sweep.csv that a sweep wrote.")\
-            from None  # fmt: skip
+        raise UserError(f"cannot read {path} as a sweep's table: {error}; give the sweep.csv of a sweep.") from None
     missing = [name for name in _NEEDED if name not in names]
     if missing:
         raise UserError(
-            f"{path} is no table of a sweep: it has no column {', '.join(missing)}; give the sweep.csv that a sweep wrote."
+            f"{path} is no table of a sweep: it has no column {', '.join(missing)}; give the sweep.csv of a sweep."
         )
     if any(None in row or None in row.values() for row in rows):
         raise UserError(f"{path} is damaged: not all of its lines have {len(names)} entries; write it anew.")

@@ -178,7 +178,7 @@ def _in_spreads(metric: str, size: float, near: Point, far: Point) -> float | No
     spreads = [point.spread(metric) for point in (near, far)]
     known = [spread for spread in spreads if spread is not None]
     pooled = math.sqrt(sum(spread**2 for spread in known) / len(known)) if known else 0.0
-    return size / pooled if pooled > 0 else None
+    return size / pooled if pooled > 1e-12 * size else None
 
 
 def _verdict(known: Sequence[Point], metric: str, direction: int, violations: int) -> str:

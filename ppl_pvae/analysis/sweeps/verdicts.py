@@ -26,6 +26,7 @@ def finding(
     reason: str,
     rows: Sequence[Row],
     failed: Sequence[Row] = (),
+    lines: Sequence[str] = (),
     **details: Any,
 ) -> dict[str, Any]:
     """One claim as it stands in `findings.json`. What rests on cells that may not have converged holds in part at most.
@@ -42,25 +43,34 @@ def finding(
         The cells that it rests on.
     failed
         Cells that it would rest on as well, had they not ended in an error.
+    lines
+        More of the reason, a sentence for each family.
     details
         More for JSON.
+
+    Returns
+    -------
+    dict
+        `claim`, `verdict`, `reason` (all of it in one text), its parts `opening`, `lines` and `caveat`, `cells`,
+        `unconverged`, `unconverged_cells`, `failed_cells`, and the details.
     """
     unsure = [row for row in rows if row.get("converged") is not True]
     capped = IN_PART if verdict == HOLDS and unsure else verdict
-    said = [reason]
+    said = []
     if unsure and verdict != NOT_ASKED:
         names = ", ".join(name_of(row) for row in unsure[:3]) + (", …" if len(unsure) > 3 else "")
         most = "; more than “holds in part” cannot be said" if capped != verdict else ""
         said.append(f"{len(unsure)} of its {len(rows)} cells are not known to have converged ({names}){most}.")
     if failed:
         names = ", ".join(name_of(row) for row in failed[:3]) + (", …" if len(failed) > 3 else "")
-        said.append(
-            f"{len(failed)} more ended in an error and {'is' if len(failed) == 1 else 'are'} missing ({names})."
-        )
+        said.append(f"Missing, because they ended in an error: {names}.")
     return {
         "claim": claim,
         "verdict": capped,
-        "reason": " ".join(said),
+        "reason": " ".join([reason, *lines, *said]),
+        "opening": reason,
+        "lines": list(lines),
+        "caveat": " ".join(said),
         "cells": len(rows),
         "unconverged": len(unsure),
         "unconverged_cells": [name_of(row) for row in unsure],

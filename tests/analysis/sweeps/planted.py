@@ -74,16 +74,25 @@ def _realistic(rng, family, i, units, beta, seed) -> dict[str, Any]:
     distortion = SILENCE - noisy(explained)
     count = i < 2
     if count:
-        spikes = noisy(nats / (0.32 + 0.05 * i) * (units / 64) ** -0.35)
+        spikes = noisy(nats**1.12 / (0.5 + 0.1 * i) * (units / 64) ** -0.2)
         rate = spikes / units
-        zeros = math.exp(-(rate**0.8)) * (1 - 0.004 * (beta < 0.05)) + 0.012 * (beta < 0.05)
+        zeros = math.exp(-(rate**0.8)) + 0.012 * (beta < 0.05) + 0.001 * rng.normal()
         active = 1.0 if beta < 3 else 1 - 0.3 * (beta > 5)
     else:
-        learned, bias = family["prior"] == "learned", family["encoder_bias"]
-        rate = noisy((2.9 if learned else 0.42) + 0.5 / (1 + beta) ** 1.2 - (0.3 * beta**0.5 if learned else 0))
+        learned, bias, code = family["prior"] == "learned", family["encoder_bias"], family["pays"] == "code"
+        nats *= 0.75 if code else 1.2
+        rate = noisy(
+            (2.9 if learned else 0.42) * (0.85 if code else 1)
+            + 0.5 / (1 + beta) ** 1.2
+            - (0.3 * beta**0.5 if learned else 0)
+        )
         spikes = rate * units
-        zeros = 0.5 + 0.005 * rng.normal() if not bias else (0.002 if learned else 0.5 * beta / (beta + 0.6))
-        active = max(0.0, 1 / (1 + (beta / 3) ** 3) - 0.02)
+        zeros = (
+            0.5 + 0.005 * rng.normal()
+            if not bias
+            else (0.002 + 0.06 * code * (beta > 3) if learned else 0.5 * beta / (beta + 0.6 - 0.25 * code))
+        )
+        active = max(0.0, 1 / (1 + (beta / (3 + 0.4 * i - 0.8)) ** 3) - 0.02)
     nats_per_spike = nats / spikes if count else None
     information = 0.82 * nats if i == 0 else None
     bits = None if information is None else information / spikes / math.log(2)

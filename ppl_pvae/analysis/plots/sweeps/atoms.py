@@ -66,7 +66,8 @@ def atoms_along_beta(
     step_y, step_x = sheet.shape[0] / len(order), sheet.shape[1] / len(betas)
     for (row, column), value in np.ndenumerate(counts):
         place = (column * step_x + shape[1] / 2 - 0.5, row * step_y + shape[0] - 0.3)
-        ax.text(*place, short(float(value)), fontsize=5.8, color=GREY, ha="center", va="top")
+        text = "<0.001" if 0 < value < 0.001 else short(float(value))
+        ax.text(*place, text, fontsize=5.8, color=GREY, ha="center", va="top")
     for column, beta in enumerate(betas):
         ax.text(column * step_x + shape[1] / 2 - 0.5, -1.2, f"{beta:g}", fontsize=7, ha="center", va="bottom")
     ax.text(-0.06 * step_x - 0.5, -1.2, "β", fontsize=8, ha="right", va="bottom")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -79,9 +80,15 @@ def _curve(ax: Axes, points: Sequence[Operating], value: Callable[[Operating], f
 def _ticks(ax: Axes, values: Sequence[float]) -> None:
     """A log axis whose ticks are the settings that are ever best; linear where zero is one of them."""
     there = sorted(set(values))
+    places = list(there)
     if there[0] > 0:
         ax.set_yscale("log")
         ax.set_ylim(there[0] / 1.6, there[-1] * 1.6)
-    ax.yaxis.set_major_locator(FixedLocator(there))
-    ax.yaxis.set_major_formatter(FixedFormatter([f"{value:g}" for value in there]))
+        places = [math.log(value) for value in there]
+    named = []  # from the top down, those with room between them
+    for place, value in sorted(zip(places, there, strict=True), reverse=True):
+        if not named or named[-1][0] - place > 0.09 * (places[-1] - places[0]):
+            named.append((place, value))
+    ax.yaxis.set_major_locator(FixedLocator([value for _, value in named]))
+    ax.yaxis.set_major_formatter(FixedFormatter([f"{value:g}" for _, value in named]))
     ax.yaxis.set_minor_locator(NullLocator())

@@ -56,4 +56,4 @@ def _with_energy(row: Row) -> Mapping[str, Any]:
     nats, spikes = number_of(row, "information"), number_of(row, "spikes_per_image")
     if nats is None or spikes is None or not row.get("units"):
         return row
-    return {**row, "bits_per_giga_atp": 1e9 * bits_per_atp(nats, spikes, row["units"], ATTWELL_LAUGHLIN)}
+    return {**row, "bits_per_giga_atp": float(1e9 * bits_per_atp(nats, spikes, row["units"], ATTWELL_LAUGHLIN))}

@@ -61,6 +61,8 @@ def beta_axis(ax: Axes, betas: Sequence[float], *, label: bool = True) -> Callab
     zero = above[0] / 4
     powers = [10.0**k for k in range(math.floor(math.log10(above[0])), math.ceil(math.log10(above[-1])) + 1)]
     ticks = [power for power in powers if above[0] / 1.01 <= power <= above[-1] * 1.01]
+    if ticks and above[-1] > 3 * ticks[-1]:
+        ticks.append(above[-1])
     if len(ticks) < 2:
         ticks = [above[0]] if above[-1] < 2 * above[0] else [above[0], above[-1]]
     left = zero if min(betas, default=1.0) <= 0 else above[0]
@@ -94,19 +96,22 @@ def draw_line(ax: Axes, points: Sequence[Point], x: Sequence[float], y: Sequence
         )
 
 
-def positive_limits(values: Iterable[float | None], decades: float = 4) -> tuple[float, float] | None:
+def positive_limits(values: Iterable[float | None], decades: float = 6) -> tuple[float, float] | None:
     """Ends of a log axis for some values: those that are not positive left out, and few decades below the largest."""
     known = [value for value in values if value is not None and value > 0]
     if not known:
         return None
-    return max(min(known), max(known) / 10**decades), max(known)
+    return max(min(known), max(known) / 10**decades) / 1.1, max(known) * 1.15
 
 
 def grid(rows: int, columns: int, *, height: float = 1.45, legend_lines: int = 3) -> tuple[Figure, np.ndarray]:
     """A figure of panels as wide as a page (narrower for one or two columns), with room for a legend above."""
     width = PAGE if columns > 2 else (5.4 if columns == 2 else 3.6)
     width = max(width, PAGE if legend_lines > 2 else width)
-    fig = figure(width, rows * height + 0.45 + 0.16 * legend_lines)
+    fig = figure(width, rows * height + 0.3 + 0.16 * legend_lines)
+    engine = fig.get_layout_engine()
+    assert engine is not None
+    engine.set(rect=(0, 0, 1, 1))  # pyright: ignore[reportCallIssue] (open marks say it: no strip for a mark)
     return fig, fig.subplots(rows, columns, squeeze=False)
 
 

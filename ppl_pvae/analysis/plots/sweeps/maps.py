@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Patch, Rectangle
 
-from ppl_pvae.analysis.plots.style import FAINT, PAGE, figure, styled
+from ppl_pvae.analysis.plots.style import FAINT, GREY, PAGE, figure, styled
 from ppl_pvae.analysis.sweeps.families import Curve, Point
 
 __all__ = ["maps"]
@@ -34,8 +34,8 @@ def maps(curves: Sequence[Curve]) -> Figure | None:
     fig = figure(PAGE, 0.75 + len(families) * (height + 0.3))
     axes = fig.subplots(len(families), 2, squeeze=False)
     shown = [_array(curves, family, betas, units) for family in families]
-    tops = (1.0, max(np.nanmax(spikes, initial=0.0) for _, spikes in shown))
-    lows = (0.0, min(np.nanmin(spikes, initial=0.0) for _, spikes in shown))
+    known = np.concatenate([spikes[np.isfinite(spikes)] for _, spikes in shown])
+    lows, tops = (0.0, min(known, default=0.0)), (1.0, max(known, default=1.0))
     names = ("zeros, share", "log₁₀ activity per image")
     for row, (family, pair) in enumerate(zip(families, shown, strict=True)):
         for column, values in enumerate(pair):
@@ -50,7 +50,10 @@ def maps(curves: Sequence[Curve]) -> Figure | None:
                 bar.set_label(names[column])
                 bar.outline.set_visible(False)  # pyright: ignore[reportCallIssue]
         axes[row, 0].set_title(family.label)
-        _hatch(axes[row], [curve for curve in curves if curve.family == family], betas, units)
+        _hatch(list(axes[row]), [curve for curve in curves if curve.family == family], betas, units)
+    if not all(point.converged for curve in curves for point in curve.points):
+        key = Patch(facecolor=GREY, edgecolor="white", hatch="/////", linewidth=0, label="not known to have converged")
+        fig.legend(handles=[key], loc="outside upper right", handlelength=3)
     return fig
 
 
@@ -78,12 +81,11 @@ def _write(ax: Axes, values: np.ndarray, low: float, top: float) -> None:
 
 def _hatch(axes: Sequence[Axes], curves: Sequence[Curve], betas: Sequence[float], units: Sequence[int]) -> None:
     unsure: list[tuple[Curve, Point]] = [(c, p) for c in curves for p in c.points if not p.converged]
+    hatched = {"fill": False, "hatch": "/////", "edgecolor": "white", "linewidth": 0, "alpha": 0.55}
     for ax in axes:
         for curve, point in unsure:
             corner = betas.index(point.beta) - 0.5, units.index(curve.units) - 0.5
-            ax.add_patch(
-                Rectangle(corner, 1, 1, fill=False, hatch="/////", edgecolor="#ffffff", alpha=0.55, linewidth=0)
-            )
+            ax.add_patch(Rectangle(corner, 1, 1, **hatched))
 
 
 def _frame(ax: Axes, betas: Sequence[float], units: Sequence[int], *, first: bool, last: bool) -> None:

@@ -60,8 +60,14 @@ def over_beta(curves: Sequence[Curve], keys: Sequence[str]) -> Figure | None:
         ax = axes.ravel()[i]
         _panel(ax, [curve for curve in shown if curve.units == count], key, known)
         _limits(ax, shown, key)
-        last_in_column = i + columns >= len(places)
-        _frame(ax, shown, key, f"K = {count}", left=i % columns == 0 or (wraps and len(units) == 1), low=last_in_column)
+        _frame(
+            ax,
+            shown,
+            key,
+            f"K = {count}",
+            left=i % columns == 0 or (wraps and len(units) == 1),
+            low=i // columns == rows - 1,
+        )
         if (not wraps and i >= columns) or (len(units) == 1 and i):
             ax.set_title("")
     legend(fig, shown, known, silence=any(PANELS[key].silence is not None for key in keys), band=True)

@@ -70,28 +70,33 @@ def planes(curves: Sequence[Curve], which: Sequence[str] = tuple(PLANES)) -> Fig
             look = known[curve.family]
             draw_line(ax, [point for point, _, _ in there], [x for _, x, _ in there], [y for _, _, y in there], look)
             if curve.family in labelled:
-                label_points(ax, [(f"{p.beta:g}", x, y, p.beta) for p, x, y in there], look)
-        _frame(ax, shown, plane, left=i % columns == 0 or len(units) == 1)
+                told = [(f"{p.beta:g}", x, y, p.beta) for p, x, y in there]
+                label_points(ax, told, look, below=not curve.is_count)
+        low = len(which) > 1 or i // columns == (len(places) - 1) // columns
+        _frame(ax, shown, plane, left=i % columns == 0 or len(units) == 1, low=low)
         ax.set_title(f"K = {count}" if name == which[0] or len(units) == 1 else "")
     legend(fig, shown, known, silence=True)
     return fig
 
 
-def label_points(ax: Axes, told: Sequence[tuple[str, float, float, float]], look: Look) -> None:
+def label_points(ax: Axes, told: Sequence[tuple[str, float, float, float]], look: Look, *, below: bool = False) -> None:
     """Write a few settings beside their points: the ends, and what is nearest to 1.
 
     Parameters
     ----------
     told
         Text, place and setting of each point, by rising setting.
+    below
+        Below and to the left of them, and not above and to the right.
     """
     if not told:
         return
     middle = min(range(len(told)), key=lambda i: abs(math.log(told[i][3])) if told[i][3] > 0 else math.inf)
     for i in sorted({0, middle, len(told) - 1}):
         text, x, y, _ = told[i]
-        ax.annotate(text, (x, y), xytext=(3, 3), textcoords="offset points", fontsize=6, color=look.colour, zorder=4,
-                    path_effects=[withStroke(linewidth=1.6, foreground="white")])  # fmt: skip
+        place, across, up = ((-3, -3), "right", "top") if below else ((3, 3), "left", "baseline")
+        ax.annotate(text, (x, y), xytext=place, ha=across, va=up, textcoords="offset points", fontsize=6, zorder=4,
+                    color=look.colour, path_effects=[withStroke(linewidth=1.6, foreground="white")])  # fmt: skip
 
 
 def _places(curve: Curve, plane: Plane):
@@ -106,7 +111,7 @@ def _labelled(curves: Sequence[Curve]):
     return {*counts[:1], *others[:1]}
 
 
-def _frame(ax: Axes, curves: Sequence[Curve], plane: Plane, *, left: bool) -> None:
+def _frame(ax: Axes, curves: Sequence[Curve], plane: Plane, *, left: bool, low: bool) -> None:
     """The same limits in all panels of a plane, and the line of silence."""
     points = [(x, y) for curve in curves for _, x, y in _places(curve, plane)]
     silence = plane.silence if plane.silence is not None else _silent(curves)
@@ -118,7 +123,10 @@ def _frame(ax: Axes, curves: Sequence[Curve], plane: Plane, *, left: bool) -> No
     ax.set_ylim(min(ys) - margin, max(ys) + margin)
     if silence is not None:
         ax.axhline(silence, **SILENCE)
-    ax.set_xlabel(plane.x_label)
+    if low:
+        ax.set_xlabel(plane.x_label)
+    else:
+        ax.tick_params(axis="x", labelbottom=False)
     if left:
         ax.set_ylabel(plane.y_label)
     else:
@@ -128,4 +136,4 @@ def _frame(ax: Axes, curves: Sequence[Curve], plane: Plane, *, left: bool) -> No
 def _silent(curves: Sequence[Curve]) -> float | None:
     """Distortion of sending nothing, where all cells agree in it."""
     levels = [value for curve in curves for point in curve.points for value in point.values("silent_free_energy")]
-    return sum(levels) / len(levels) if levels and max(levels) - min(levels) < 1e-3 * abs(max(levels)) else None
+    return levels[0] if levels and max(levels) - min(levels) < 1e-3 * abs(max(levels)) else None

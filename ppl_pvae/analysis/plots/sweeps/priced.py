@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ppl_pvae.analysis.plots.style import BLUE, VERMILLION, log_axis, styled
+from ppl_pvae.analysis.plots.style import BLUE, INK, VERMILLION, log_axis, styled
 from ppl_pvae.analysis.plots.sweeps.look import SILENCE, Look, draw_line, grid, positive_limits
 from ppl_pvae.analysis.plots.sweeps.over_beta import MOST_COLUMNS
 from ppl_pvae.analysis.plots.sweeps.planes import label_points
@@ -51,19 +51,22 @@ def priced(curves: Sequence[Curve], with_price: Sequence[Curve]) -> Figure | Non
         for level in [level for point in own.points for level in point.values("silent_free_energy")][:1]:
             ax.axvline(level, **SILENCE)
         if ends := positive_limits(values):
-            log_axis(ax, "y", *ends)
+            log_axis(ax, "y", ends[0], 1.6 * ends[1])  # room for what is written above the first point
         ax.margins(x=0.1)
         ax.set_title(f"{own.family.label}, K = {own.units}" if several else f"K = {own.units}")
-        ax.set(xlabel="distortion, nats per image", ylabel="spikes per image")
+        ax.set_xlabel("distortion,\nnats per image")
+        if ax in axes[:, 0]:
+            ax.set_ylabel("spikes per image")
     beta = f"β = {shown[0].points[0].beta:g}"
     handles = [
         Line2D([], [], color=BLUE, marker="o", markersize=3.8, label="β as written, no price"),
         Line2D([], [], color=VERMILLION, marker="D", markersize=3.8, linestyle="none",
                label=f"price γ as written, {beta}" if _one_beta(shown) else "price γ as written"),
         Line2D([], [], **{**SILENCE, "label": "sending nothing"}),
-        Line2D([], [], color="black", marker="o", markersize=3.8, markerfacecolor="white", linestyle="none",
-               label="open: not known to have converged"),
     ]  # fmt: skip
+    if not all(point.converged for curve in (*shown, *curves) if curve.family.is_poisson for point in curve.points):
+        handles.append(Line2D([], [], color=INK, marker="o", markersize=3.8, markerfacecolor="white", linestyle="none",
+                              label="open: not known to have converged"))  # fmt: skip
     fig.legend(handles=handles, loc="outside upper left", ncols=2 if fig.get_figwidth() > 5 else 1, handlelength=3)
     return fig
 

@@ -1,0 +1,67 @@
+"""Families: who belongs together, in which order, under which name; and seed means."""
+
+from numpy.testing import assert_allclose
+
+from ppl_pvae.analysis.sweeps import beta_curves, sort_by_family
+from ppl_pvae.analysis.sweeps.families import price_curves
+from tests.analysis.sweeps.planted import CONTROL, FAMILIES, POISSON, cell
+
+
+def test_names_and_order_do_not_depend_on_the_order_of_rows():
+    rows = [cell(family, beta=beta) for family in FAMILIES for beta in (0.1, 1.0)]
+    rows += [cell({**POISSON, "prior": "fixed", "encoder_bias": False}), cell({**POISSON, "program": "gaussian"})]
+    expected = [
+        "Poisson",
+        "Poisson, fixed prior, no bias",
+        "zero_inflated",
+        "rectified, fixed prior, pays latent, no bias (published control)",
+        "rectified, learned prior, pays code",
+        "rectified, learned prior, pays latent",
+        "rectified, fixed prior, pays code",
+        "rectified, fixed prior, pays latent",
+        "Gaussian",
+    ]
+    assert [family.label for family in sort_by_family(rows)] == expected
+    assert [family.label for family in sort_by_family(rows[::-1])] == expected
+
+
+def test_a_setting_that_the_grid_varies_makes_families():
+    rows = [cell(learning_rate=rate, beta=beta) for rate in (0.004, None) for beta in (0.1, 1.0)]
+    assert [family.label for family in sort_by_family(rows)] == [
+        "Poisson, learning rate 0.004",
+        "Poisson, learning rate as by default",
+    ]
+    # What follows from the number of units does not, nor does what a failed cell never came to know.
+    rows = [cell(units=units, anneal=units / 1000, estimator="exact") for units in (32, 64)]
+    rows.append(cell(units=64, seed=1, anneal=0.064, error="died"))
+    assert [family.label for family in sort_by_family(rows)] == ["Poisson"]
+
+
+def test_curves_are_sorted_averaged_and_free_of_prices_and_errors():
+    rows = [cell(beta=beta, seed=seed, zeros=beta + seed / 10) for beta in (1.0, 0.0, 0.1) for seed in (0, 1, 2)]
+    rows += [cell(beta=0.1, price=0.5, zeros=9.0), cell(beta=4.0, error="died"), cell(units=32)]
+    small, curve = beta_curves(rows)
+    assert (small.units, curve.units) == (32, 64)
+    assert [point.beta for point in curve.points] == [0.0, 0.1, 1.0]
+    assert_allclose([point.mean("zeros") for point in curve.points], [0.1, 0.2, 1.1])
+    assert_allclose([point.spread("zeros") for point in curve.points], [0.1] * 3)  # of 0, .1, .2
+    assert small.points[0].mean("zeros") is None
+    assert small.points[0].spread("zeros") is None
+    (priced,) = price_curves(rows)
+    assert [(point.beta, point.price, point.mean("zeros")) for point in priced.points] == [(0.1, 0.5, 9.0)]
+
+
+def test_what_is_not_finite_is_left_out_of_a_mean_and_one_seed_has_no_spread():
+    rows = [cell(seed=0, r2=float("nan")), cell(seed=1, r2=0.5), cell(seed=2, r2=None, converged=None)]
+    point = beta_curves(rows)[0].points[0]
+    assert point.mean("r2") == 0.5
+    assert point.spread("r2") is None
+    assert not point.converged
+
+
+def test_who_counts_spikes():
+    rows = [cell(CONTROL), cell(POISSON), cell({**POISSON, "program": "own.py"}, nats_per_spike=0.3)]
+    rows += [cell({**POISSON, "program": "laplace.py"}, nats_per_spike=None)]
+    assert {curve.family.label.split(",")[0]: curve.is_count for curve in beta_curves(rows)} == {
+        "Poisson": True, "laplace": False, "own": True, "rectified": False,
+    }  # fmt: skip

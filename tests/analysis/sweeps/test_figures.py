@@ -1,0 +1,122 @@
+"""Figures of a sweep: which there are, what they show, and every odd table that they must survive."""
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
+
+from ppl_pvae.analysis.plots import atoms_along_beta, draw_sweep
+from ppl_pvae.analysis.plots.sweeps import draw, over_beta
+from ppl_pvae.analysis.plots.sweeps.look import looks
+from ppl_pvae.analysis.sweeps import beta_curves, sort_by_family
+from ppl_pvae.analysis.sweeps.families import Family
+from tests.analysis.sweeps.planted import FAMILIES, POISSON, SILENCE, planted_sweep
+from tests.analysis.sweeps.test_findings import ODD
+
+SMALL = planted_sweep(betas=(0.1, 1.0, 4.0), units=(32, 64), seeds=(0, 1), families=FAMILIES[:4])
+
+
+def texts(fig: Figure) -> list[str]:
+    return [text.get_text() for text in fig.findobj(matplotlib.text.Text)]
+
+
+@pytest.fixture(scope="module")
+def figures():
+    return draw_sweep(SMALL)
+
+
+def test_every_theme_has_a_figure(figures):
+    themes = ["sparsity", "activity", "fidelity", "prices", "planes", "maps", "operating", "price"]
+    assert list(figures) == themes
+    assert figures["fidelity"].axes[0].get_title(loc="left") == "K = 32"
+    assert len(figures["fidelity"].axes) == 6  # three metrics, two numbers of units
+
+
+def test_legends_name_families_and_what_open_marks_mean(figures):
+    told = texts(figures["sparsity"])
+    assert {"Poisson", "zero_inflated", "rectified, fixed prior, pays latent"} <= set(told)
+    assert "open: not known to have converged" in told
+    assert "± 1 standard deviation of seeds" in told
+    assert "rectified, fixed prior, pays latent" not in texts(figures["prices"])  # no code of counts
+
+
+def test_open_marks_are_where_cells_have_not_converged(figures):
+    ax = figures["sparsity"].axes[0]
+    faces = {True: 0, False: 0}
+    for line in ax.lines:
+        if line.get_linestyle() == "None":
+            is_open = to_rgba(line.get_markerfacecolor()) == to_rgba("white")
+            faces[is_open] += len(line.get_xdata())
+    rows = [row for row in SMALL if row["units"] == 32 and not row["spike_price"] and not row["error"]]
+    places = {(str(row["program"]), row["encoder_bias"], row["beta"]) for row in rows}
+    unsure = {(str(row["program"]), row["encoder_bias"], row["beta"]) for row in rows if row["converged"] is not True}
+    assert faces == {True: len(unsure), False: len(places) - len(unsure)}
+
+
+def test_silence_is_drawn_with_distortion(figures):
+    for ax in figures["planes"].axes[2:]:
+        assert SILENCE in [line.get_ydata()[0] for line in ax.lines if len(set(line.get_ydata())) == 1]
+    assert "sending nothing" in texts(figures["planes"])
+
+
+def test_maps_hatch_what_has_not_converged(figures):
+    hatched = [patch for ax in figures["maps"].axes for patch in ax.patches if patch.get_hatch()]
+    rows = [row for row in SMALL if not row["spike_price"] and not row["error"] and row["converged"] is not True]
+    assert len(hatched) == 2 * len({(row["cell"].rsplit("-", 1)[0], row["encoder_bias"]) for row in rows})
+
+
+def test_many_numbers_of_units_have_a_figure_a_metric(monkeypatch):
+    many = planted_sweep((0.1, 1.0), (8, 16, 32, 64, 128), (0,), FAMILIES[:1], prices=False)
+    fig = over_beta(beta_curves(many), ["zeros"])
+    assert [ax.get_title(loc="left") for ax in fig.axes][:5] == [f"K = {n}" for n in (8, 16, 32, 64, 128)]
+    monkeypatch.setattr(draw, "MOST_COLUMNS", 1)
+    figures = draw_sweep([row for row in many if row["units"] < 32])
+    assert {"zeros", "firing_rate", "plane_spikes", "plane_nats", "maps"} <= set(figures)
+    assert not {"sparsity", "planes"} & set(figures)
+
+
+@pytest.mark.parametrize("case", ODD)
+def test_odd_tables_can_be_drawn(case):
+    figures = draw_sweep(ODD[case])
+    for name in list(figures)[:1]:  # saved once by matplotlib, which is when ticks and layout are made
+        figures[name].set_dpi(30)
+        FigureCanvasAgg(figures[name]).draw()
+    if case in ("nothing", "errors alone", "no numbers"):
+        assert not set(figures) - {"maps"}
+
+
+def test_beta_zero_has_its_place_left_of_all():
+    fig = over_beta(beta_curves(ODD["beta = 0"]), ["zeros"])
+    ax = fig.axes[0]
+    assert ax.get_xscale() == "log"
+    labels = [label.get_text() for label in ax.get_xticklabels()]
+    assert labels[0] == "0"
+    first = min(min(line.get_xdata()) for line in ax.lines if len(line.get_xdata()))
+    assert 0 < first < 1.0
+
+
+def test_nine_families_are_told_apart_and_keep_their_looks():
+    families = list(sort_by_family([{**family, "units": 1, "beta": 1.0} for family in FAMILIES]))
+    families += [Family("gaussian", "learned", None, True), Family("other.py", None, None, True)]
+    known = looks(families)
+    assert len({(look.colour, look.mark) for look in known.values()}) == 9
+    assert known[Family(**POISSON)] == looks([Family(**POISSON)])[Family(**POISSON)]
+
+
+def test_atoms_of_the_same_units_along_beta():
+    rng = np.random.default_rng(0)
+    dictionaries = {beta: rng.normal(size=(20, 12)) for beta in (4.0, 0.1)}
+    use = {0.1: np.arange(20.0), 4.0: np.where(np.arange(20) == 19, 0.0, 3.0)}
+    fig = atoms_along_beta(dictionaries, use, (3, 4), rows=5)
+    told = texts(fig)
+    assert told.index("0.1") < told.index("4")
+    assert {"19", "15"} <= set(told)
+    assert "14" not in told
+    sheet = np.asarray(fig.axes[0].images[0].get_array())
+    loud, faint = sheet[:3, :4], sheet[:3, sheet.shape[1] // 2 : sheet.shape[1] // 2 + 4]
+    assert np.ptp(faint) < 0.2 < np.ptp(loud)  # the first unit is silent at the second β
+    assert faint.min() > 0.8
+    with pytest.raises(ValueError, match="same β"):
+        atoms_along_beta(dictionaries, {0.1: use[0.1]}, (3, 4))

@@ -1,0 +1,188 @@
+"""Claims: all four verdicts from tables whose answer is known, and what may never decide in silence."""
+
+import json
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from ppl_pvae.analysis.sweeps import findings
+from tests.analysis.sweeps.planted import CONTROL, FAMILIES, POISSON, cell, planted_sweep
+
+BETAS = (0.1, 0.5, 1.0, 2.0, 4.0)
+
+
+def poisson(units=64, elasticity=1.0, seeds=(0,), zeros=None, **more):
+    """A P-VAE that does as it is said to: spikes fall tenfold for a tenfold β, and all else follows."""
+    rows = []
+    for i, beta in enumerate(BETAS):
+        spikes = 20 / beta
+        for seed in seeds:
+            row = cell(POISSON, units, beta, seed, **more)
+            rows.append(
+                row
+                | {"spikes_per_image": spikes, "firing_rate": spikes / units, "coding_rate": 2 * spikes**elasticity}
+                | {"zeros": 0.1 + 0.2 * i if zeros is None else zeros[i], "lifetime_sparseness": 0.2 + 0.1 * i}
+                | {"distortion": 100 + 15 * i, "r2": 0.5 - 0.1 * i, "active_units": 1.0}
+            )
+    return rows
+
+
+def rectified(units=64, family=CONTROL, zeros=0.5, activity=lambda i: 30.0, r2=lambda i: 0.5, active=1.0, **more):
+    return [
+        cell(family, units, beta, **more)
+        | {
+            "spikes_per_image": activity(i),
+            "coding_rate": 50 / beta,
+            "zeros": zeros if np.isscalar(zeros) else zeros[i],
+        }
+        | {"r2": r2(i), "active_units": active, "distortion": 100 + 15 * i}
+        for i, beta in enumerate(BETAS)
+    ]
+
+
+def verdicts(rows):
+    return {name: claim["verdict"] for name, claim in findings(rows)["claims"].items()}
+
+
+def test_everything_holds_where_everything_was_planted_so():
+    found = findings(poisson(64) + poisson(512) + rectified())
+    assert {name: claim["verdict"] for name, claim in found["claims"].items()} == {
+        "proportion": "holds",
+        "trade": "holds",
+        "coupling": "holds",
+        "sparsity": "holds",
+        "unchanged": "holds",
+        "price": "not asked",
+    }
+    told = found["claims"]["proportion"]
+    assert_allclose([c["elasticity"] for c in told["curves"] if c["family"] == "Poisson"], 1.0)
+    assert "identity" in told["reason"]
+    assert "None of 32 steps" in found["claims"]["sparsity"]["reason"]  # 2 K × 4 metrics × 4 steps
+    assert found["converged"] == found["cells"] == 15
+
+
+def test_everything_fails_where_the_opposite_was_planted():
+    rows = poisson(elasticity=0.1) + rectified(zeros=[0.5, 0.4, 0.3, 0.2, 0.1], activity=lambda i: 500 / BETAS[i])
+    for row in rows[: len(BETAS)]:
+        # β is mirrored: what was at the smallest is now at the largest.
+        row["beta"] = 0.4 / row["beta"]
+    found = findings(rows)["claims"]
+    assert {name: found[name]["verdict"] for name in ("proportion", "coupling", "sparsity", "unchanged")} == {
+        "proportion": "fails", "coupling": "fails", "sparsity": "fails", "unchanged": "fails",
+    }  # fmt: skip
+    assert "16 of 16 steps" in found["sparsity"]["reason"]
+    assert found["trade"]["verdict"] == "holds in part"  # coupled, and traded the wrong way
+
+
+def test_violations_are_counted_and_measured_in_seed_spreads():
+    rows = poisson(zeros=[0.3, 0.2, 0.5, 0.6, 0.9], seeds=(0, 1))
+    for row in rows:
+        row["zeros"] += 0.01 * (2 * row["seed"] - 1)
+    claim = findings(rows)["claims"]["sparsity"]
+    assert claim["verdict"] == "holds in part"
+    trends = {each["metric"]: each for each in claim["curves"][0]["trends"]}
+    assert trends["zeros"]["violations"] == 1
+    assert_allclose(trends["zeros"]["largest_in_spreads"], 0.1 / (0.02 / np.sqrt(2)))
+    assert trends["zeros"]["largest_at"] == [0.1, 0.5]
+    assert "1 of 16 steps" in claim["reason"]
+    assert "7.1 seed spreads" in claim["reason"]
+
+
+@pytest.mark.parametrize("converged", [False, None])
+def test_what_rests_on_unconverged_cells_holds_in_part_at_most(converged):
+    rows = poisson()
+    rows[2]["converged"] = converged
+    claim = findings(rows)["claims"]["sparsity"]
+    assert claim["verdict"] == "holds in part"
+    assert claim["unconverged_cells"] == [rows[2]["cell"]]
+    assert f"1 of its 5 cells are not known to have converged ({rows[2]['cell']})" in claim["reason"]
+    failing = poisson(zeros=[0.9, 0.7, 0.5, 0.3, 0.1])
+    for row in failing:
+        row |= {"converged": converged, "lifetime_sparseness": 0.5, "firing_rate": 1.0, "spikes_per_image": 64.0}
+    assert findings(failing)["claims"]["sparsity"]["verdict"] == "fails"
+
+
+def test_a_cell_in_error_is_named_where_it_is_missing():
+    rows = [*poisson(), cell(beta=8.0, error="killed", converged=None)]
+    found = findings(rows)
+    assert found["failed"] == [{"cell": rows[-1]["cell"], "error": "killed"}]
+    assert rows[-1]["cell"] in found["claims"]["trade"]["reason"]
+    assert found["claims"]["unchanged"]["failed_cells"] == []
+    assert found["not_checked"] == 0
+
+
+def test_a_collapse_is_told_beside_unchanged_zeros():
+    rows = rectified(r2=lambda i: 0.6 - 0.15 * i, active=1.0, activity=lambda i: 30 - i)
+    rows[-1]["active_units"] = 0.0
+    claim = findings(rows)["claims"]["unchanged"]
+    assert claim["verdict"] == "holds in part"
+    assert claim["curves"][0]["collapsed"] is True
+    assert claim["curves"][0]["zeros_range"] == [0.5, 0.5]
+    assert "collapses beside unchanged zeros at 1 of 1" in claim["reason"]
+
+
+def test_the_number_of_units_is_looked_at_at_each_beta():
+    across = findings(poisson(64) + poisson(512))["claims"]["sparsity"]["over_units"]
+    assert [each["beta"] for each in across] == list(BETAS)
+    trends = {each["metric"]: each for each in across[0]["trends"]}
+    assert trends["firing_rate"]["verdict"] == "holds"  # by arithmetic: the same spikes over more units
+    assert trends["spikes_per_image"]["verdict"] == "fails"
+
+
+def test_silent_cells_are_dropped_from_an_elasticity_and_counted():
+    rows = [*poisson(), cell(beta=8.0, spikes_per_image=0.001, coding_rate=3.0, zeros=1.0)]
+    claim = findings(rows)["claims"]["proportion"]
+    assert claim["curves"][0]["silent"] == 1
+    assert_allclose(claim["curves"][0]["elasticity"], 1.0)
+    assert "1 points with fewer than 0.01 spikes" in claim["reason"]
+
+
+@pytest.mark.parametrize(("shift", "verdict"), [(0.0, "holds"), (0.04, "holds"), (0.2, "fails")])
+def test_a_price_on_the_curve_and_beside_it(shift, verdict):
+    # On the curve log spikes is linear in distortion between (115, 40) and (130, 20).
+    share = 0.25
+    spikes = np.exp((1 - share) * np.log(40) + share * np.log(20) + shift)
+    rows = [*poisson(), cell(beta=0.1, price=0.7, distortion=115 + 15 * share, spikes_per_image=spikes)]
+    claim = findings(rows)["claims"]["price"]
+    assert claim["verdict"] == verdict
+    assert_allclose(claim["points"][0]["log_ratio"], shift, atol=1e-12)
+    assert claim["points"][0]["between_betas"] == [0.5, 1.0]
+
+
+def test_a_price_beyond_the_curve_is_not_judged():
+    rows = [*poisson(), cell(beta=0.1, price=9.0, distortion=500.0, spikes_per_image=1.0)]
+    claim = findings(rows)["claims"]["price"]
+    assert (claim["verdict"], claim["beyond"]) == ("not asked", 1)
+    assert claim["reason"].startswith("None of 1 cells")
+
+
+ODD = {
+    "nothing": [],
+    "one cell": [cell()],
+    "one cell with numbers": planted_sweep(betas=(1.0,), units=(64,), seeds=(0,), prices=False)[1:2],
+    "one beta": planted_sweep(betas=(1.0,), units=(32, 64), seeds=(0,), families=FAMILIES[1:3]),
+    "one K, one seed": planted_sweep(betas=(0.1, 1.0), units=(64,), seeds=(0,), families=FAMILIES[:4]),
+    "beta = 0": planted_sweep(betas=(0.0, 1.0), units=(64,), seeds=(0,), families=FAMILIES[:2]),
+    "errors alone": [cell(error="died", converged=None), cell(CONTROL, error="died", converged=None)],
+    "no numbers": [cell(beta=beta, zeros=None, spikes_per_image=float("nan")) for beta in (0.1, 1.0)],
+    "only controls": rectified(),
+}
+
+
+@pytest.mark.parametrize("case", ODD)
+def test_odd_tables_are_answered_in_json(case):
+    found = findings(ODD[case])
+    text = json.dumps(found, allow_nan=False)
+    assert json.loads(text) == found
+    assert all(claim["reason"] for claim in found["claims"].values())
+    if case in ("nothing", "errors alone"):
+        assert set(verdicts(ODD[case]).values()) == {"not asked"}
+
+
+def test_a_realistic_sweep_is_judged_without_a_silent_verdict():
+    rows = planted_sweep()
+    found = findings(rows)
+    assert found["cells"] == found["converged"] + found["not_converged"] + found["not_checked"] + len(found["failed"])
+    assert found["claims"]["price"]["cells"] > 0
+    assert len(found["families"]) == 7
