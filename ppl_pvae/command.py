@@ -64,6 +64,9 @@ def _first_words(box: str) -> str:
     if no_number:
         kind = "a whole number" if re.search(r"int\(\)|\bINT\b", no_number[2]) else "a number"
         return f"{no_number[1].replace('-', '_')} must be {kind}, got {no_number[3]}"
+    no_list = re.fullmatch(r"Error parsing --([\w-]+): Could not find valid parse for arguments: \[(.*)\]", words)
+    if no_list:
+        return f"{no_list[1].replace('-', '_')} cannot be {no_list[2]}: there is a value of another kind"
     return words
 
 

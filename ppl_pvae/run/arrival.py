@@ -115,10 +115,9 @@ def train_stage(plan: Plan, folder: Path, shorter: Stage | None) -> Stage:
 
 
 def _measured_less(plan: Plan) -> Plan:
-    """The plan with evaluations and checkpoints as often as a cell of many needs them."""
+    """The plan with evaluations as often as a cell of many needs them."""
     every = max(1, plan.recipe.steps // EVALUATIONS)
-    often = {"evaluate_every": max(plan.settings.evaluate_every, every), "checkpoint_every": max(500, 2 * every)}
-    return replace(plan, settings=replace(plan.settings, **often))
+    return replace(plan, settings=replace(plan.settings, evaluate_every=max(plan.settings.evaluate_every, every)))
 
 
 def _finish(folder: Path, stages: list[Stage], verdict: Verdict | None) -> dict[str, Any]:

@@ -55,7 +55,7 @@ class Sweep:
                     row = earlier.get(cell.name, row)
                 rows += [] if row is None else [row]
             write_sweep(self.out / TABLE, rows)
-        return rows
+            return self.rows()
 
     def path_task(self) -> Task | None:
         """One code along β, from the first Poisson cells of the size that is asked for; None where there are none."""

@@ -1,0 +1,120 @@
+"""Grids: what a recipe may say, which cells it has, what they are called, and what is refused."""
+
+import pytest
+
+from ppl_pvae.config import Grid, cells_of, grid_to_toml, over, read_grid, validate
+from ppl_pvae.config.settings import Settings
+from ppl_pvae.errors import UserError
+
+FOUR = {"program": ("rectified-gaussian",), "prior": ("learned", "fixed"), "pays": ("latent", "code")}
+
+
+def written(tmp_path, text):
+    path = tmp_path / "grid.toml"
+    path.write_text(text)
+    return path
+
+
+def test_all_combinations_of_every_block():
+    grid = Grid(({"program": ("poisson",), "beta": (0.1, 1.0), "seed": (0, 1, 2)}, {**FOUR, "units": (8, 64)}))
+    cells = cells_of(grid)
+    assert len(cells) == 2 * 3 + 4 * 2
+    assert len({cell.name for cell in cells}) == len(cells)
+    found = {(c.settings.program, c.settings.prior, c.settings.pays, c.settings.units) for c in cells}
+    assert ("rectified-gaussian", "fixed", "code", 8) in found
+    # The dearest first, and what shares a compilation side by side.
+    assert [cell.settings.units for cell in cells] == sorted((cell.settings.units for cell in cells), reverse=True)
+    kinds = [(c.settings.units, c.settings.program, c.settings.prior, c.settings.pays) for c in cells]
+    assert len([1 for a, b in zip(kinds, kinds[1:], strict=False) if a != b]) == len(set(kinds)) - 1
+
+
+def test_names_say_what_is_not_usual_and_stay_when_the_grid_grows():
+    one = cells_of(Grid(({"units": (64,), "beta": (0.01,)},)))
+    assert [cell.name for cell in one] == ["poisson-K64-b0.01-s0"]
+    more = cells_of(Grid(({"units": (64,), "beta": (0.01, 1.0), "encoder_bias": (True, False), "seed": (0, 1)},)))
+    assert one[0] in more
+    assert "poisson-no_encoder_bias-K64-b1-s1" in {cell.name for cell in more}
+    control = cells_of(Grid(({"program": ("rectified-gaussian",), "prior": ("fixed",), "encoder_bias": (False,)},)))
+    assert control[0].name == "rectified-gaussian-no_encoder_bias-fixed_prior-K512-b1-s0"
+
+
+def test_long_names_are_cut_and_stay_apart():
+    settings = {"log_rate_from": (-4.25,), "weight_scale": (0.0625,), "anneal_from": (0.00125,), "clip_norm": (123.5,)}
+    settings |= {"final_learning_rate": (0.000125, 0.000126), "largest_log_gain": (4.5,), "prior_speed": (12.5,)}
+    names = [cell.name for cell in cells_of(Grid((settings,)))]
+    assert len(set(names)) == 2
+    assert max(map(len, names)) <= 120
+
+
+def test_a_cell_starts_from_half_of_the_usual_steps():
+    steps = {c.settings.units: c.settings.steps for c in cells_of(Grid(({"units": (32, 64, 512, 2048)},)))}
+    assert steps == {32: 5000, 64: 3550, 512: 1250, 2048: 1250}
+    for units, first in steps.items():
+        assert 2 * first == validate(Settings(units=units)).steps
+    assert {c.settings.steps for c in cells_of(Grid(({**FOUR, "units": (32, 512)},)))} == {1250}
+    assert cells_of(Grid(({"steps": (70,)},)))[0].settings.steps == 70
+
+
+def test_a_recipe_is_read_and_written(tmp_path):
+    path = written(
+        tmp_path,
+        'betas = [0.1, 1]\nmax_doublings = 2\n[[grid]]\nprograms = ["poisson"]\nunits = 64\n'
+        '[[grid]]\nprograms = "rectified-gaussian"\npays = ["latent", "code"]\nbetas = 4\nseeds = [0, 1]\n',
+    )
+    grid = read_grid(path)
+    assert grid.max_doublings == 2
+    assert grid.blocks == (
+        {"beta": (0.1, 1), "program": ("poisson",), "units": (64,)},
+        {"beta": (4,), "program": ("rectified-gaussian",), "pays": ("latent", "code"), "seed": (0, 1)},
+    )
+    again = read_grid(written(tmp_path, grid_to_toml(grid)))
+    assert again == grid
+    assert cells_of(again) == cells_of(grid)
+
+
+def test_lists_replace_those_of_every_block_and_common_cells_are_fitted_once(tmp_path):
+    text = '[[grid]]\nunits = [8, 16]\nseeds = [0, 1]\n[[grid]]\nunits = [32, 64]\nseeds = 0\n'
+    grid = over(read_grid(written(tmp_path, text)), {"units": (8,), "beta": (0.5, 1.0)})
+    names = {cell.name for cell in cells_of(grid)}
+    assert names == {f"poisson-K8-b{beta}-s{seed}" for beta in ("0.5", "1") for seed in (0, 1)}
+    assert len(cells_of(grid)) == 4
+    assert read_grid(written(tmp_path, grid_to_toml(grid))) == grid
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("betas = []", "betas is empty"),
+        ("grid = []", "grid is empty"),
+        ("grid = 3", "tables"),
+        ("betas = [1, 1]", "the cell poisson-K512-b1-s0 twice"),
+        ("[[grid]]\nbetas = 1\n[[grid]]\nbetas = [0.5, 1]", "the cell poisson-K512-b1-s0 twice"),
+        ("beats = [1]", "unknown key 'beats'; did you mean 'betas'"),
+        ("[[grid]]\nunit = 3", "unknown key 'unit'; did you mean 'units'"),
+        ("betas = 1\nbeta = 2", "say the same"),
+        ("betas = ['a']", "beta must be a number"),
+        ("betas = [-1]", "beta must be >= 0"),
+        ('programs = ["poison"]', "did you mean 'poisson'"),
+        ('programs = ["poisson", "rectified-gaussian"]\npays = "code"', "pays means nothing to the program 'poisson'"),
+        ("max_doublings = 'many'", "max_doublings must be of type int"),
+        ("betas = [", "no valid TOML"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_a_line(tmp_path, text, said):
+    path = written(tmp_path, text)
+    with pytest.raises(UserError, match=said.replace("[", r"\[")) as problem:
+        cells_of(read_grid(path))
+    assert len(str(problem.value).splitlines()) == 1
+
+
+def test_a_recipe_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(UserError, match="cannot read the recipe"):
+        read_grid(tmp_path / "none.toml")
+
+
+def test_the_recipes_that_come_with_it_are_grids():
+    from pathlib import Path
+
+    folder = Path(__file__).parents[1] / "inference"
+    sizes = {name: len(cells_of(read_grid(folder / f"{name}.toml"))) for name in ("quick", "paper", "controls")}
+    assert sizes == {"quick": 48, "paper": 176, "controls": 710}

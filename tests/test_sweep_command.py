@@ -1,0 +1,215 @@
+"""The sweep command: what it leaves behind, that it can be killed and continued, and what it refuses."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ppl_pvae.analysis.sweeps import read_sweep
+from ppl_pvae.sweep import main, parse, part_of
+from tests.sweeps.conftest import array  # noqa: F401  (a fixture)
+
+ROOT = Path(__file__).parents[1]
+FLAGS = ["--units", "3", "--batch-size", "50", "--steps", "20", "--learning-rate", "0.02", "--max-doublings", "1"]
+
+
+def command(array, out, *more):  # noqa: F811
+    return [*FLAGS, "--data", str(array), "--betas", "0.5", "1", "--out", str(out), *more]
+
+
+def table(out):
+    """The rows, without how long they took."""
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in read_sweep(out / "sweep.csv")]
+
+
+@pytest.fixture(scope="module")
+def done(array, tmp_path_factory):  # noqa: F811
+    """A finished sweep of two cells."""
+    out = tmp_path_factory.mktemp("sweeps") / "done"
+    assert main(command(array, out, "--workers", "1", "--path-units", "3")) == 0
+    return out
+
+
+def test_everything_of_a_sweep_is_there(done):
+    assert {path.name for path in done.iterdir() if not path.name.startswith(".")} == {
+        *("cells", "path", "figures", "sweep.toml", "sweep.csv", "findings.json", "report.html")
+    }
+    rows = read_sweep(done / "sweep.csv")
+    assert [(row["beta"], row["units"], row["error"], row["steps"]) for row in rows] == [
+        (0.5, 3, None, 40),
+        (1.0, 3, None, 40),
+    ]
+    for row in rows:
+        summary = json.loads((done / "cells" / row["cell"] / "summary.json").read_text())
+        assert row["zeros"] == summary["zeros"]
+        assert row["converged"] == summary["converged"]
+    found = json.loads((done / "findings.json").read_text())
+    assert found["cells"] == 2
+    assert {"proportion", "trade", "coupling", "sparsity", "unchanged", "price"} == set(found["claims"])
+    page = (done / "report.html").read_text()
+    assert page.count("data:image/png;base64,") == len(list((done / "figures").iterdir()))
+    assert (done / "figures" / "atoms.png").is_file()
+    assert not list(done.rglob("*.part"))
+
+
+def test_a_finished_sweep_is_left_as_it_is(done, array, capsys):  # noqa: F811
+    before = {path: path.stat().st_mtime_ns for path in (done / "cells").rglob("*") if path.is_file()}
+    assert main(["--out", str(done), "--resume"]) == 0
+    assert {path: path.stat().st_mtime_ns for path in (done / "cells").rglob("*") if path.is_file()} == before
+    assert main(command(array, done)) == 2
+    assert "has a sweep already" in capsys.readouterr().err
+
+
+def test_a_dry_run_says_what_would_be_done(done, array, tmp_path, capsys):  # noqa: F811
+    assert main(command(array, tmp_path / "new", "--dry-run")) == 0
+    said = capsys.readouterr().out
+    assert "from 20 steps" in said
+    assert "2 to fit" in said
+    assert not (tmp_path / "new").exists()
+    assert main(["--out", str(done), "--resume", "--dry-run"]) == 0
+    assert "0 to fit" in capsys.readouterr().out
+
+
+def test_a_cell_that_fails_is_reported_and_the_rest_goes_on(array, tmp_path, capfd):  # noqa: F811
+    flags = [*command(array, tmp_path / "out"), "--workers", "1"]
+    flags[flags.index("--learning-rate") + 1 : flags.index("--learning-rate") + 2] = ["0.02", "1e30"]
+    assert main([*flags, "--betas", "1"]) == 1
+    rows = read_sweep(tmp_path / "out" / "sweep.csv")
+    assert [row["error"] is None for row in rows] == [True, False]
+    assert "diverged" in rows[1]["error"]
+    assert "1 cells failed" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ([], "say what to fit"),
+        (["--beats", "1"], "did you mean '--betas'"),
+        (["--betas", "-1"], "beta must be >= 0"),
+        (["--betas", "1", "1"], "twice"),
+        (["--betas", "x"], "betas cannot be 'x'"),
+        (["--units", "0"], "units must be >= 1"),
+        (["--programs", "poison"], "did you mean 'poisson'"),
+        (["--betas", "1", "--workers", "0"], "workers must be >= 1"),
+        (["--betas", "1", "--shard", "3/2"], "shard must be i/n"),
+        (["--betas", "1", "--max-doublings", "-1"], "max_doublings must be from 0 to 20"),
+        (["--betas", "1", "--match-distortion", "nan"], "match_distortion must be >= 0"),
+        (["--config", "none.toml"], "cannot read the recipe"),
+        (["--betas", "1", "--data", "naturel"], "natural"),
+        (["--resume", "--out", "nowhere"], "say what to fit"),
+    ],
+)
+def test_bad_input_is_a_line_and_leaves_nothing(tmp_path, monkeypatch, capsys, flags, said):
+    monkeypatch.chdir(tmp_path)
+    assert main(flags) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert len(error.strip().splitlines()) <= 2
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_address_where_nobody_answers_is_said_within_ten_seconds(array, tmp_path, capsys):  # noqa: F811
+    pytest.importorskip("distributed")
+    begin = time.monotonic()
+    assert main(command(array, tmp_path / "out", "--cluster", "tcp://127.0.0.1:9")) == 2
+    assert time.monotonic() - begin < 15  # ten, and what importing Dask takes
+    assert "no scheduler answers at tcp://127.0.0.1:9" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_parts_of_a_sweep():
+    assert part_of(None) is None
+    assert part_of("2/4") == (2, 4)
+
+
+def test_every_setting_takes_several_values():
+    _, grid, _ = parse(["--programs", "rectified-gaussian", "--encoder-bias", "true", "false", "--units", "8", "16"])
+    assert grid is not None
+    assert grid.blocks == ({"program": ("rectified-gaussian",), "units": (8, 16), "encoder_bias": (True, False)},)
+
+
+def test_shards_share_a_directory(done, array, tmp_path):  # noqa: F811
+    out = tmp_path / "out"
+    assert main(command(array, out, "--shard", "2/2", "--workers", "1")) == 0
+    assert len(read_sweep(out / "sweep.csv")) == 1
+    assert main(command(array, out, "--shard", "1/2", "--workers", "1")) == 0
+    assert table(out) == table(done)
+
+
+@pytest.mark.slow
+def test_a_sweep_that_is_killed_ends_the_same(done, array, tmp_path, environment):  # noqa: F811
+    """Three times the whole, once a worker of it, at odd moments after the first cell has begun."""
+    out = tmp_path / "out"
+    line = [sys.executable, "-m", "ppl_pvae.sweep", *command(array, out, "--workers", "1", "--path-units", "3")]
+    for wait in (0.0, 2.0, 5.0):
+        sweep = subprocess.Popen([*line, "--resume"], cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
+        wait_for(lambda: list(out.glob("cells/*/steps-*")) or list(out.glob("path/*/*/steps-*")))
+        time.sleep(wait)
+        sweep.send_signal(signal.SIGKILL)
+        sweep.wait()
+    sweep = subprocess.Popen([*line, "--resume"], cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
+    wait_for(lambda: workers_of(sweep.pid))
+    time.sleep(4.0)
+    for pid in workers_of(sweep.pid):
+        os.kill(pid, signal.SIGKILL)
+    assert sweep.wait(timeout=300) == 0
+    assert table(out) == table(done)
+
+
+@pytest.mark.slow
+def test_a_dask_worker_that_is_killed_loses_nothing(done, array, tmp_path, environment):  # noqa: F811
+    distributed = pytest.importorskip("distributed")
+    out, alone = tmp_path / "out", environment | {"NPROC": "1"}
+    scheduler = subprocess.Popen(
+        [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", "0", "--no-dashboard"]
+        + ["--host", "127.0.0.1", "--scheduler-file", str(tmp_path / "scheduler.json")],
+        cwd=ROOT, env=alone, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    started = [scheduler]
+    try:
+        wait_for((tmp_path / "scheduler.json").is_file)
+        address = json.loads((tmp_path / "scheduler.json").read_text())["address"]
+        workers = [
+            subprocess.Popen(
+                [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1", "--no-nanny"]
+                + ["--no-dashboard", "--local-directory", str(tmp_path)],
+                cwd=ROOT, env=alone, stderr=subprocess.DEVNULL,
+            )
+            for _ in range(2)
+        ]  # fmt: skip
+        started += workers
+        with distributed.Client(address) as client:
+            client.wait_for_workers(2)
+        sweep = subprocess.Popen(
+            [sys.executable, "-m", "ppl_pvae.sweep", *command(array, out, "--cluster", address)],
+            cwd=ROOT, env=alone, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        started.append(sweep)
+        wait_for(lambda: list(out.glob("cells/*/steps-*")))
+        workers[0].kill()
+        assert sweep.wait(timeout=300) == 0
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+    assert [row["error"] for row in table(out)] == [None, None]
+    assert table(out) == table(done)
+
+
+def wait_for(holds, seconds=120.0):
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "has not come to hold"
+        time.sleep(0.05)
+
+
+def workers_of(pid):
+    """Processes that a process has spawned as workers."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    lines = {int(child): Path(f"/proc/{child}/cmdline").read_text() for child in children}
+    return [child for child, line in lines.items() if "spawn_main" in line]
