@@ -23,6 +23,26 @@ def pytest_configure(config):
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 
 
+FULLY_COMPILED = ("distributions", "networks")  # what they test is arithmetic, down to the last digits
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compiled_quickly(request):
+    """In the default run LLVM does not optimise: code of a few images and steps runs for less than that takes.
+
+    Arithmetic is tested as users run it, and so is whatever is marked slow: `-m ""` and `-m slow` compile as ever.
+    """
+    import jax
+
+    folder = request.path.parent.name
+    if request.config.option.markexpr != "not slow" or folder in FULLY_COMPILED:
+        yield
+        return
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
 @pytest.fixture
 def float64():
     """JAX in double precision, for as long as the test runs."""
@@ -34,5 +54,6 @@ def float64():
 
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory):
-    """Environment variables for a command in a subprocess: one cache of data for all of them, no colours."""
-    return os.environ | {"XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache")), "NO_COLOR": "1", "PYTHONWARNINGS": ""}
+    """Environment variables for a command in a subprocess: quick compilation, one cache of data, no colours."""
+    own = {"XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache")), "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+    return os.environ | own | {"NO_COLOR": "1", "PYTHONWARNINGS": ""}

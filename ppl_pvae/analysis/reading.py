@@ -21,7 +21,7 @@ def posterior_of(tree: xr.DataTree) -> Posterior:
         `run.tree`, or what `open_tree` opened.
     """
     posterior, stats, constant = (_group(tree, name) for name in ("posterior", "sample_stats", "constant_data"))
-    observed, predicted = _group(tree, "observed_data"), _group(tree, "posterior_predictive")
+    observed = _group(tree, "observed_data")
 
     def optional(name: str) -> np.ndarray | None:
         return constant[name].values if name in constant else None
@@ -38,7 +38,7 @@ def posterior_of(tree: xr.DataTree) -> Posterior:
         z=posterior["z"].values,
         draws=posterior["counts"].values[0],
         kl=stats["kl"].values,
-        reconstruction=predicted["reconstruction"].values,
+        reconstruction=stats["reconstruction"].values,
         distortion=stats["distortion"].values,
         distortion_sampled=stats["distortion_sampled"].values,
         squared_error=stats["squared_error"].values,

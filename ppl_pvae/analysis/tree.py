@@ -16,7 +16,7 @@ from ppl_pvae.errors import UserError
 
 __all__ = ["FORMAT_VERSION", "datatree", "open_tree", "write_tree"]
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """Raised when a reader of older files would misread a newer one."""
 
 _IMAGE_UNIT = ("image", "unit")
@@ -35,6 +35,11 @@ def datatree(
     under their own names. R-hat and the like mean nothing for these independent draws, and `loo` nothing at all where
     every image has a latent of its own.
 
+    Images drawn again, `x` (chain, draw, image, pixel) in `posterior_predictive`, have the dims of those observed and
+    stand there for the first ones only; their coordinate says which. ArviZ's plots of predictive checks of values
+    (`plot_ppc_dist`, `plot_ppc_tstat`, `plot_ppc_interval`) take the tree, and compare the same images if told which:
+    `coords={"image": tree["posterior_predictive"]["image"].values}`.
+
     Parameters
     ----------
     posterior
@@ -42,14 +47,13 @@ def datatree(
     attrs
         More attributes of the root, such as the settings of the run.
     predicted
-        What the program makes up, for the groups `prior`, `prior_predictive` and `posterior_predictive`; None for a
-        program that makes no images by itself.
+        What the program makes up, for the groups `prior`, `prior_predictive`, `posterior_predictive` and
+        `posterior_predictive_moments`; None for a program that makes no images by itself.
     """
     groups = {
         "/": xr.Dataset(attrs=_attributes(posterior, attrs or {})),
         "/posterior": _posterior(posterior, predicted),
-        "/posterior_predictive": _posterior_predictive(posterior, predicted),
-        **({} if predicted is None else _prior(posterior, predicted)),
+        **({} if predicted is None else _predictions(posterior, predicted)),
         "/observed_data": xr.Dataset({"x": _array(_IMAGE_PIXEL, posterior.x, "image", "pixel value")}),
         "/sample_stats": _sample_stats(posterior),
         "/constant_data": _constant_data(posterior),
@@ -137,20 +141,21 @@ def _globals(draws: Mapping[str, np.ndarray], units: int) -> dict[str, xr.Variab
     }
 
 
-def _posterior_predictive(p: Posterior, made: Predicted | None) -> xr.Dataset:
-    told = {
-        "reconstruction": _array(_IMAGE_PIXEL, p.reconstruction, "mean of the likelihood at the draw z", "pixel value")
+def _predictions(p: Posterior, made: Predicted) -> dict[str, xr.Dataset]:
+    """The groups of what the program makes up. ArviZ takes a group of predictions for draws and nothing else."""
+    again = _array(("chain", "draw", *_IMAGE_PIXEL), made.x[np.newaxis], "images drawn again", "pixel value")
+    return {"/posterior_predictive": xr.Dataset({"x": again}), **_moments(made), **_prior(p, made)}
+
+
+def _moments(made: Predicted) -> dict[str, xr.Dataset]:
+    if made.mean is None or made.variance is None:
+        return {}
+    about = "over codes and noise of the likelihood"
+    data = {
+        "mean": _array(_IMAGE_PIXEL, made.mean, f"mean {about}", "pixel value"),
+        "variance": _array(_IMAGE_PIXEL, made.variance, f"variance {about}", "squared pixel value"),
     }
-    if made is not None:
-        again = made.x[np.newaxis]
-        told["x"] = _array(("chain", "draw", "drawn_image", "pixel"), again, "images drawn again", "pixel value")
-        if made.mean is not None and made.variance is not None:
-            about = "over codes and noise of the likelihood"
-            told["mean"] = _array(("drawn_image", "pixel"), made.mean, f"mean {about}", "pixel value")
-            told["variance"] = _array(
-                ("drawn_image", "pixel"), made.variance, f"variance {about}", "squared pixel value"
-            )
-    return xr.Dataset(told)
+    return {"/posterior_predictive_moments": xr.Dataset(data)}
 
 
 def _prior(p: Posterior, made: Predicted) -> dict[str, xr.Dataset]:
@@ -177,6 +182,7 @@ def _sample_stats(p: Posterior) -> xr.Dataset:
         "squared_error": _array(
             ("image",), p.squared_error, "squared error at the draw z, summed over pixels", "squared pixel value"
         ),
+        "reconstruction": _array(_IMAGE_PIXEL, p.reconstruction, "mean of the likelihood at the draw z", "pixel value"),
     }
     return xr.Dataset(data)
 

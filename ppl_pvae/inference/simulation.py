@@ -32,6 +32,7 @@ __all__ = [
     "draw_posterior",
     "predict",
     "replicate",
+    "replicate_and_predict",
     "simulate",
     "simulations",
 ]
@@ -114,17 +115,50 @@ def predict(key: jax.Array, params, model, guide, nets, x, *, draws: int, plate:
     """
     if draws < 2:
         raise ValueError(f"draws must be >= 2, got {draws}: of one the spread over codes cannot be told.")
-    rows = _posterior_rows(key, params, model, guide, nets, x, draws, plate)
-    _, first, inside, _ = next(rows)
-    if inside is None:
-        raise ValueError("the likelihood has no variance of its own; take that of replicated images (`replicate`).")
-    # Means about the first one, so that nothing cancels where their spread is small.
-    first, inside = first.astype(np.float64), inside.astype(np.float64)
-    total, square = np.zeros_like(first), np.zeros_like(first)
-    for _, mean, variance, _ in rows:
-        total, square, inside = total + (mean - first), square + (mean - first) ** 2, inside + variance
-    between = np.maximum(square - total**2 / draws, 0.0) / (draws - 1)
-    return Prediction(first + total / draws, inside / draws + between)
+    moments = _Moments()
+    for _, mean, variance, _ in _posterior_rows(key, params, model, guide, nets, x, draws, plate):
+        if variance is None:
+            raise ValueError("the likelihood has no variance of its own; take that of replicated images (`replicate`).")
+        moments.add(mean, variance)
+    return moments.prediction()
+
+
+def replicate_and_predict(
+    key: jax.Array, params, model, guide, nets, x, *, draws: int, plate: str = "image"
+) -> tuple[Num[np.ndarray, "draw image pixel"], Prediction | None]:
+    """Both `replicate` and `predict`, of the same draws; no prediction where the likelihood's variance is not known.
+
+    Raises
+    ------
+    ValueError
+        As `draw_posterior` does.
+    """
+    moments, images, known = _Moments(), [], True
+    for _, mean, variance, image in _posterior_rows(key, params, model, guide, nets, x, draws, plate):
+        images.append(image)
+        known = variance is not None
+        if known:
+            moments.add(mean, variance)
+    return np.stack(images), moments.prediction() if known else None
+
+
+class _Moments:
+    """Means over draws, about the first one, so that nothing cancels where their spread is small."""
+
+    def __init__(self):
+        self.draws, self.first, self.total, self.square, self.inside = 0, 0.0, 0.0, 0.0, 0.0
+
+    def add(self, mean, variance) -> None:
+        mean = mean.astype(np.float64)
+        self.first = self.first if self.draws else mean
+        self.total = self.total + (mean - self.first)
+        self.square = self.square + (mean - self.first) ** 2
+        self.inside = self.inside + variance.astype(np.float64)
+        self.draws += 1
+
+    def prediction(self) -> Prediction:
+        between = np.maximum(self.square - self.total**2 / self.draws, 0.0) / (self.draws - 1)
+        return Prediction(self.first + self.total / self.draws, self.inside / self.draws + between)
 
 
 def _posterior_rows(key, params, model, guide, nets, x, draws, plate) -> Iterator[list[Any]]:

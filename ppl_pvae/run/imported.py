@@ -25,7 +25,7 @@ from ppl_pvae.run.outputs import write_config
 from ppl_pvae.run.plan import make_plan, parameter_template
 from ppl_pvae.run.record import Run
 
-__all__ = ["import_run"]
+__all__ = ["Weights", "import_run", "read_weights"]
 
 NAMES = ("encoder", "dictionary", "log_prior_rate")
 PUBLISHED = {"encoder_bias": False, "prior": "learned", "ceiling": "fixed", "largest_log_gain": 10.0}
@@ -33,7 +33,7 @@ PUBLISHED = {"encoder_bias": False, "prior": "learned", "ceiling": "fixed", "lar
 UNKNOWN = {"steps": None, "estimator": None, "objective": None}
 
 
-class _Weights(NamedTuple):
+class Weights(NamedTuple):
     """The arrays of a file, the right way up."""
 
     encoder: Float32[np.ndarray, "unit pixel"]
@@ -78,7 +78,7 @@ def import_run(
         If the file holds something else, or the images have another number of pixels.
     """
     begin, path = time.perf_counter(), Path(path)
-    weights = _read(path)
+    weights = read_weights(path)
     units, pixels = weights.encoder.shape
     x = os.fspath(x) if isinstance(x, os.PathLike) else x
     array = None if x is None or isinstance(x, str) else x
@@ -120,7 +120,7 @@ def _check_pixels(path: Path, pixels: int, data: Dataset) -> None:
         )
 
 
-def _read(path: Path) -> _Weights:
+def read_weights(path: Path) -> Weights:
     """The three arrays, checked, units first."""
     arrays = _arrays(path)
     log_r = arrays["log_prior_rate"]
@@ -132,7 +132,7 @@ def _read(path: Path) -> _Weights:
             f"{path}: encoder is for {encoder.shape[1]} pixels and dictionary for {dictionary.shape[1]}; give two "
             "matrices of one model."
         )
-    return _Weights(encoder, dictionary, log_r)
+    return Weights(encoder, dictionary, log_r)
 
 
 def _units_first(path: Path, name: str, matrix: np.ndarray, units: int) -> np.ndarray:

@@ -11,7 +11,7 @@ from ppl_pvae.inference import FreeEnergy, Reparameterised
 from ppl_pvae.inference.evaluation import draw_codes, held_globals, linear_dictionary, read_out
 from ppl_pvae.inference.global_draws import draw_globals
 from ppl_pvae.inference.silence import silent_free_energy
-from ppl_pvae.inference.simulation import draw_posterior, predict, simulate
+from ppl_pvae.inference.simulation import replicate_and_predict, simulate
 from ppl_pvae.run.fitting import Fitted, measure
 from ppl_pvae.run.plan import Plan
 
@@ -69,13 +69,9 @@ def describe_prediction(plan: Plan, params) -> Predicted | None:
     model, guide, nets = plan.program.model, plan.program.guide, plan.nets
     try:
         prior = simulate(key_prior, params, model, guide, nets, images=PRIOR_DRAWS)
-        again = np.stack([made.x for made in draw_posterior(key_again, params, model, guide, nets, x, draws=DRAWS)])
+        again, moments = replicate_and_predict(key_again, params, model, guide, nets, x, draws=DRAWS)
     except ValueError:
         return None
-    try:
-        moments = predict(key_again, params, model, guide, nets, x, draws=DRAWS)
-    except ValueError:  # a likelihood without a variance
-        moments = None
     drawn = draw_globals(key_globals, params, model, guide, nets, x, draws=DRAWS, prior_draws=PRIOR_DRAWS)
     return Predicted(
         prior_z=prior.z,

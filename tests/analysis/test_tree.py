@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ppl_pvae.analysis import Predicted, datatree, open_tree, write_tree
+from ppl_pvae.analysis.tree import FORMAT_VERSION
 from ppl_pvae.errors import UserError
 
 
@@ -25,7 +26,7 @@ def test_values_come_back_bit_for_bit(make_posterior, tmp_path, kind, shape):
         assert posterior["counts"].dtype == (np.uint16 if kind == "poisson" else np.float32)
         np.testing.assert_array_equal(stats["kl"], p.kl)
         np.testing.assert_array_equal(tree["observed_data"]["x"], p.x)
-        np.testing.assert_array_equal(tree["posterior_predictive"]["reconstruction"], p.reconstruction)
+        np.testing.assert_array_equal(stats["reconstruction"], p.reconstruction)
         np.testing.assert_array_equal(constant["dictionary"], p.dictionary)
         np.testing.assert_array_equal(constant["photograph"], p.group)
         assert list(constant["photograph_name"].values) == list(p.group_names)
@@ -114,7 +115,8 @@ def test_what_the_program_makes_up_has_the_groups_of_arviz(make_posterior, tmp_p
         np.testing.assert_array_equal(posterior["scale"], scale[np.newaxis])
         assert posterior["rate_of_group"].dims == ("chain", "draw", "unit")  # one value a unit
         np.testing.assert_array_equal(predictive["x"], made.x[np.newaxis])
-        np.testing.assert_array_equal(predictive["variance"], made.variance)
+        np.testing.assert_array_equal(tree["posterior_predictive_moments"]["mean"], made.mean)
+        np.testing.assert_array_equal(tree["posterior_predictive_moments"]["variance"], made.variance)
         np.testing.assert_array_equal(tree["prior"]["z"], made.prior_z[np.newaxis])
         assert tree["prior"]["z"].dtype == np.uint16
         np.testing.assert_array_equal(tree["prior_predictive"]["x"], made.prior_x[np.newaxis])
@@ -127,12 +129,37 @@ def test_arviz_reads_globals_and_predictions(make_posterior):
     tree = datatree(p, predicted=a_prediction(p, rng, globals_posterior={"hyper": rate}))
     table = arviz_stats.summary(tree, kind="stats", var_names=["hyper"], round_to="none")
     np.testing.assert_allclose(table["mean"].astype(float), rate.mean(0), rtol=1e-6)
-    arviz_plots.plot_ppc_dist(tree, num_samples=3, backend="none")
+
+
+@pytest.mark.parametrize("same_images", [False, True])
+@pytest.mark.parametrize(
+    ("plot", "options"),
+    [("dist", {"num_samples": 3}), ("tstat", {"t_stat": "mean"}), ("tstat", {"t_stat": "0.9"}), ("interval", {})],
+)
+def test_arviz_checks_predictions(make_posterior, plot, options, same_images):
+    """With the tree as it is, and for the images of which there are predictions; predicted and observed are drawn."""
+    p = make_posterior("poisson", units=6, images=40)
+    tree = datatree(p, predicted=a_prediction(p, np.random.default_rng(0)))
+    chosen = {"coords": {"image": tree["posterior_predictive"]["image"].values}} if same_images else {}
+    drawn = getattr(arviz_plots, f"plot_ppc_{plot}")(tree, backend="none", **options, **chosen)
+    predicted = {"dist": "predictive_dist", "tstat": "dist", "interval": "prediction_markers"}[plot]
+    for visual in (predicted, {"interval": "observed_markers"}.get(plot, f"observed_{plot}")):
+        assert "x" in drawn.viz[visual]
+
+
+def test_predictions_and_observations_share_images(make_posterior):
+    """Arithmetic between the two is on the images that both have."""
+    p = make_posterior("poisson", units=6, images=40)
+    made = a_prediction(p, np.random.default_rng(0))
+    tree = datatree(p, predicted=made)
+    off = tree["posterior_predictive"]["x"] - tree["observed_data"]["x"]
+    assert off.dims == ("chain", "draw", "image", "pixel")
+    np.testing.assert_array_equal(off[0], made.x - p.x[: made.x.shape[1]])
 
 
 def test_a_posterior_of_an_older_version_is_refused(make_posterior, tmp_path):
     tree = datatree(make_posterior("poisson", units=3, images=12))
-    tree.attrs["format_version"] = 1
+    tree.attrs["format_version"] = FORMAT_VERSION - 1
     write_tree(tmp_path / "posterior.nc", tree)
-    with pytest.raises(UserError, match="format 1"):
+    with pytest.raises(UserError, match=f"format {FORMAT_VERSION - 1}, of an older version"):
         open_tree(tmp_path / "posterior.nc")

@@ -11,6 +11,7 @@ from numpyro.infer import Predictive
 import ppl_pvae
 from ppl_pvae.errors import UserError
 from ppl_pvae.inference.checkpoint import flatten
+from ppl_pvae.run.imported import read_weights
 
 UNITS, PIXELS = 8, 36
 PUBLISHED = {"encoder_bias": False, "ceiling": "fixed", "largest_log_gain": 10.0, "coordinates": "plain"}
@@ -140,13 +141,13 @@ def test_either_orientation_will_do(turned, arrays, imported, planted, tmp_path)
     assert run.summary["free_energy"] == pytest.approx(imported.summary["free_energy"], rel=1e-6)
 
 
-def test_square_matrices_are_read_units_first(planted, tmp_path):
+def test_square_matrices_are_read_units_first(tmp_path):
     rng = np.random.default_rng(0)
     encoder, dictionary = rng.normal(0, 0.05, (2, PIXELS, PIXELS))
     np.savez(tmp_path / "square.npz", encoder=encoder, dictionary=dictionary, log_prior_rate=np.full(PIXELS, -3.0))
-    run = ppl_pvae.import_run(tmp_path / "square.npz", planted.images)
-    assert_allclose(run.tree["constant_data"]["encoder"], encoder, rtol=1e-6)
-    assert_allclose(run.tree["constant_data"]["dictionary"], dictionary, rtol=1e-6)
+    weights = read_weights(tmp_path / "square.npz")
+    assert_allclose(weights.encoder, encoder, rtol=1e-6)
+    assert_allclose(weights.dictionary, dictionary, rtol=1e-6)
 
 
 BAD = {

@@ -1,6 +1,7 @@
 """Programs in files: run, kept with the run, and refused in a line that says where."""
 
 import json
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -68,54 +69,64 @@ def write(text, name="mine.py") -> str:
     return name
 
 
-def test_a_file_is_trained_kept_and_opened_without_it(place, capsys):
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """The place where a file was trained by the command, with a checkpoint half way, and is gone since."""
+    folder = tmp_path_factory.mktemp("kept")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert main(["--program", write(WHOLE), *FLAGS, "--checkpoint-every", "10"]) == 0
+        Path("mine.py").unlink()
+    return folder
+
+
+RUN = Path("runs/mine-synthetic-K3-b1-s0")
+
+
+@pytest.fixture
+def copied(kept, place):
+    """A copy of it, where the test may change what it likes."""
+    shutil.copytree(kept, place, dirs_exist_ok=True)
+    return place
+
+
+def test_a_file_is_trained_kept_and_opened_without_it(copied):
     """From the command: the data it names, the directory by its name; the run opens when the file is gone."""
-    name = write(WHOLE)
-    assert main(["--program", name, *FLAGS]) == 0
-    capsys.readouterr()
-    folder = Path("runs/mine-synthetic-K3-b1-s0")
-    Path(name).unlink()
-    run = ppl_pvae.open_run(folder)
-    assert run.summary["program"] == name
+    run = ppl_pvae.open_run(RUN)
+    assert run.summary["program"] == "mine.py"
     assert run.encode(np.zeros((2, 16))).shape == (2, 3)
-    again = ppl_pvae.open_run(folder)
+    again = ppl_pvae.open_run(RUN)
     assert again.program is run.program  # one text, one compilation
-    assert main(["--resume", "--out", str(folder)]) == 0  # finished, and needs no file
+    assert main(["--resume", "--out", str(RUN)]) == 0  # finished, and needs no file
     for output in ("posterior.nc", "report.html", "figures"):
-        assert (folder / output).exists()
+        assert (RUN / output).exists()
 
 
-def test_a_run_goes_on_without_its_file_to_the_same_end(place, capsys):
-    """Half a run, the file gone, resumed: bit for bit what an undisturbed run gives."""
-    name = write(WHOLE)
-    flags = [*FLAGS, "--checkpoint-every", "10"]
-    assert main(["--program", name, *flags, "--out", "whole"]) == 0
-    assert main(["--program", name, *flags, "--out", "half"]) == 0
+def test_a_run_goes_on_without_its_file_to_the_same_end(copied, capsys):
+    """Half a run, the file gone, resumed: bit for bit what the undisturbed run gave."""
+    shutil.copytree(RUN, "half")
     for output in ("summary.json", "params.npz", "checkpoint.npz"):
         Path("half", output).unlink()  # as if it had stopped after step 10
     Path("half/checkpoint-previous.npz").rename("half/checkpoint.npz")
-    Path(name).unlink()
     assert main(["--resume", "--out", "half"]) == 0
-    one, other = (np.load(f"{each}/params.npz") for each in ("whole", "half"))
+    one, other = (np.load(f"{each}/params.npz") for each in (RUN, "half"))
     for array in one.files:
         np.testing.assert_array_equal(one[array], other[array])
     starts = [json.loads(line) for line in Path("half/metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in starts if line.get("event") == "start"] == [0, 10]
 
 
-def test_another_text_is_another_program(place, capsys):
-    name = write(WHOLE)
-    assert main(["--program", name, *FLAGS, "--out", "out"]) == 0
-    Path("out/summary.json").unlink()
+def test_another_text_is_another_program(copied, capsys):
+    (RUN / "summary.json").unlink()
     write(WHOLE.replace("-1.0", "-2.0"))
-    assert main(["--resume", "--out", "out"]) == 2
+    assert main(["--resume", "--out", str(RUN)]) == 2
     assert "was started with another program" in capsys.readouterr().err
 
 
 def test_train_takes_a_path(place):
     """As the pair of its functions, relative 1e-5; x wins over the data that the file names."""
     name = write(WHOLE)
-    x = np.random.default_rng(0).normal(size=(200, 16)).astype(np.float32)
+    x = np.random.default_rng(0).normal(size=(1000, 16)).astype(np.float32)
     settings = {key: value for key, value in SETTINGS.items() if key != "patch_size"}
     run = ppl_pvae.train(Path(name), x, **settings)
     pair = ppl_pvae.train(program_in(read_program_file(name)), x, **settings)
