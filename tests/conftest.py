@@ -23,6 +23,7 @@ def pytest_configure(config):
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 
 
+_QUICK = "JAX_DISABLE_MOST_OPTIMIZATIONS"
 FULLY_COMPILED = ("distributions", "networks")  # what they test is arithmetic, down to the last digits
 
 
@@ -35,12 +36,18 @@ def _compiled_quickly(request):
     import jax
 
     folder = request.path.parent.name
-    if request.config.option.markexpr != "not slow" or folder in FULLY_COMPILED:
+    if not _is_default_run(request.config) or folder in FULLY_COMPILED:
         yield
         return
     jax.config.update("jax_disable_most_optimizations", True)
+    os.environ[_QUICK] = "1"  # for processes that tests start
     yield
     jax.config.update("jax_disable_most_optimizations", False)
+    del os.environ[_QUICK]
+
+
+def _is_default_run(config):
+    return config.option.markexpr == "not slow"
 
 
 @pytest.fixture
@@ -53,7 +60,8 @@ def float64():
 
 
 @pytest.fixture(scope="session")
-def environment(tmp_path_factory):
+def environment(tmp_path_factory, pytestconfig):
     """Environment variables for a command in a subprocess: quick compilation, one cache of data, no colours."""
-    own = {"XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache")), "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
-    return os.environ | own | {"NO_COLOR": "1", "PYTHONWARNINGS": ""}
+    quick = {_QUICK: "1"} if _is_default_run(pytestconfig) else {}
+    own = {"XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache")), "NO_COLOR": "1", "PYTHONWARNINGS": ""}
+    return os.environ | own | quick

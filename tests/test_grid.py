@@ -1,5 +1,8 @@
 """Grids: what a recipe may say, which cells it has, what they are called, and what is refused."""
 
+from itertools import pairwise
+from pathlib import Path
+
 import pytest
 
 from ppl_pvae.config import Grid, cells_of, grid_to_toml, over, read_grid, validate
@@ -25,7 +28,7 @@ def test_all_combinations_of_every_block():
     # The dearest first, and what shares a compilation side by side.
     assert [cell.settings.units for cell in cells] == sorted((cell.settings.units for cell in cells), reverse=True)
     kinds = [(c.settings.units, c.settings.program, c.settings.prior, c.settings.pays) for c in cells]
-    assert len([1 for a, b in zip(kinds, kinds[1:], strict=False) if a != b]) == len(set(kinds)) - 1
+    assert len([1 for a, b in pairwise(kinds) if a != b]) == len(set(kinds)) - 1
 
 
 def test_names_say_what_is_not_usual_and_stay_when_the_grid_grows():
@@ -73,7 +76,7 @@ def test_a_recipe_is_read_and_written(tmp_path):
 
 
 def test_lists_replace_those_of_every_block_and_common_cells_are_fitted_once(tmp_path):
-    text = '[[grid]]\nunits = [8, 16]\nseeds = [0, 1]\n[[grid]]\nunits = [32, 64]\nseeds = 0\n'
+    text = "[[grid]]\nunits = [8, 16]\nseeds = [0, 1]\n[[grid]]\nunits = [32, 64]\nseeds = 0\n"
     grid = over(read_grid(written(tmp_path, text)), {"units": (8,), "beta": (0.5, 1.0)})
     names = {cell.name for cell in cells_of(grid)}
     assert names == {f"poisson-K8-b{beta}-s{seed}" for beta in ("0.5", "1") for seed in (0, 1)}
@@ -113,8 +116,6 @@ def test_a_recipe_that_is_not_there_is_refused(tmp_path):
 
 
 def test_the_recipes_that_come_with_it_are_grids():
-    from pathlib import Path
-
     folder = Path(__file__).parents[1] / "inference"
     sizes = {name: len(cells_of(read_grid(folder / f"{name}.toml"))) for name in ("quick", "paper", "controls")}
     assert sizes == {"quick": 48, "paper": 176, "controls": 710}

@@ -12,13 +12,12 @@ import pytest
 
 from ppl_pvae.analysis.sweeps import read_sweep
 from ppl_pvae.sweep import main, parse, part_of
-from tests.sweeps.conftest import array  # noqa: F401  (a fixture)
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 FLAGS = ["--units", "3", "--batch-size", "50", "--steps", "20", "--learning-rate", "0.02", "--max-doublings", "1"]
 
 
-def command(array, out, *more):  # noqa: F811
+def command(array, out, *more):
     return [*FLAGS, "--data", str(array), "--betas", "0.5", "1", "--out", str(out), *more]
 
 
@@ -28,7 +27,7 @@ def table(out):
 
 
 @pytest.fixture(scope="module")
-def done(array, tmp_path_factory):  # noqa: F811
+def done(array, tmp_path_factory):
     """A finished sweep of two cells."""
     out = tmp_path_factory.mktemp("sweeps") / "done"
     assert main(command(array, out, "--workers", "1", "--path-units", "3")) == 0
@@ -57,7 +56,7 @@ def test_everything_of_a_sweep_is_there(done):
     assert not list(done.rglob("*.part"))
 
 
-def test_a_finished_sweep_is_left_as_it_is(done, array, capsys):  # noqa: F811
+def test_a_finished_sweep_is_left_as_it_is(done, array, capsys):
     before = {path: path.stat().st_mtime_ns for path in (done / "cells").rglob("*") if path.is_file()}
     assert main(["--out", str(done), "--resume"]) == 0
     assert {path: path.stat().st_mtime_ns for path in (done / "cells").rglob("*") if path.is_file()} == before
@@ -65,7 +64,7 @@ def test_a_finished_sweep_is_left_as_it_is(done, array, capsys):  # noqa: F811
     assert "has a sweep already" in capsys.readouterr().err
 
 
-def test_a_dry_run_says_what_would_be_done(done, array, tmp_path, capsys):  # noqa: F811
+def test_a_dry_run_says_what_would_be_done(done, array, tmp_path, capsys):
     assert main(command(array, tmp_path / "new", "--dry-run")) == 0
     said = capsys.readouterr().out
     assert "from 20 steps" in said
@@ -75,7 +74,7 @@ def test_a_dry_run_says_what_would_be_done(done, array, tmp_path, capsys):  # no
     assert "0 to fit" in capsys.readouterr().out
 
 
-def test_a_cell_that_fails_is_reported_and_the_rest_goes_on(array, tmp_path, capfd):  # noqa: F811
+def test_a_cell_that_fails_is_reported_and_the_rest_goes_on(array, tmp_path, capfd):
     flags = [*command(array, tmp_path / "out"), "--workers", "1"]
     flags[flags.index("--learning-rate") + 1 : flags.index("--learning-rate") + 2] = ["0.02", "1e30"]
     assert main([*flags, "--betas", "1"]) == 1
@@ -113,7 +112,7 @@ def test_bad_input_is_a_line_and_leaves_nothing(tmp_path, monkeypatch, capsys, f
     assert not list(tmp_path.iterdir())
 
 
-def test_an_address_where_nobody_answers_is_said_within_ten_seconds(array, tmp_path, capsys):  # noqa: F811
+def test_an_address_where_nobody_answers_is_said_within_ten_seconds(array, tmp_path, capsys):
     pytest.importorskip("distributed")
     begin = time.monotonic()
     assert main(command(array, tmp_path / "out", "--cluster", "tcp://127.0.0.1:9")) == 2
@@ -133,7 +132,7 @@ def test_every_setting_takes_several_values():
     assert grid.blocks == ({"program": ("rectified-gaussian",), "units": (8, 16), "encoder_bias": (True, False)},)
 
 
-def test_shards_share_a_directory(done, array, tmp_path):  # noqa: F811
+def test_shards_share_a_directory(done, array, tmp_path):
     out = tmp_path / "out"
     assert main(command(array, out, "--shard", "2/2", "--workers", "1")) == 0
     assert len(read_sweep(out / "sweep.csv")) == 1
@@ -142,7 +141,7 @@ def test_shards_share_a_directory(done, array, tmp_path):  # noqa: F811
 
 
 @pytest.mark.slow
-def test_a_sweep_that_is_killed_ends_the_same(done, array, tmp_path, environment):  # noqa: F811
+def test_a_sweep_that_is_killed_ends_the_same(done, array, tmp_path, environment):
     """Three times the whole, once a worker of it, at odd moments after the first cell has begun."""
     out = tmp_path / "out"
     line = [sys.executable, "-m", "ppl_pvae.sweep", *command(array, out, "--workers", "1", "--path-units", "3")]
@@ -162,34 +161,25 @@ def test_a_sweep_that_is_killed_ends_the_same(done, array, tmp_path, environment
 
 
 @pytest.mark.slow
-def test_a_dask_worker_that_is_killed_loses_nothing(done, array, tmp_path, environment):  # noqa: F811
+def test_a_dask_worker_that_is_killed_loses_nothing(done, array, tmp_path, environment):
     distributed = pytest.importorskip("distributed")
-    out, alone = tmp_path / "out", environment | {"NPROC": "1"}
-    scheduler = subprocess.Popen(
-        [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", "0", "--no-dashboard"]
-        + ["--host", "127.0.0.1", "--scheduler-file", str(tmp_path / "scheduler.json")],
-        cwd=ROOT, env=alone, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    started = [scheduler]
+    out, started = tmp_path / "out", []
+
+    def start(module, *flags):
+        line = [sys.executable, "-m", module, *flags]
+        started.append(subprocess.Popen(line, cwd=ROOT, env=environment | {"NPROC": "1"}, stderr=subprocess.DEVNULL))
+        return started[-1]
+
     try:
+        at = ("--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(tmp_path / "scheduler.json"))
+        start("distributed.cli.dask_scheduler", "--no-dashboard", *at)
         wait_for((tmp_path / "scheduler.json").is_file)
         address = json.loads((tmp_path / "scheduler.json").read_text())["address"]
-        workers = [
-            subprocess.Popen(
-                [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1", "--no-nanny"]
-                + ["--no-dashboard", "--local-directory", str(tmp_path)],
-                cwd=ROOT, env=alone, stderr=subprocess.DEVNULL,
-            )
-            for _ in range(2)
-        ]  # fmt: skip
-        started += workers
+        alone = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory", str(tmp_path))
+        workers = [start("distributed.cli.dask_worker", address, *alone) for _ in range(2)]
         with distributed.Client(address) as client:
             client.wait_for_workers(2)
-        sweep = subprocess.Popen(
-            [sys.executable, "-m", "ppl_pvae.sweep", *command(array, out, "--cluster", address)],
-            cwd=ROOT, env=alone, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        started.append(sweep)
+        sweep = start("ppl_pvae.sweep", *command(array, out, "--cluster", address))
         wait_for(lambda: list(out.glob("cells/*/steps-*")))
         workers[0].kill()
         assert sweep.wait(timeout=300) == 0
