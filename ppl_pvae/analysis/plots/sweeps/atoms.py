@@ -29,8 +29,8 @@ def atoms_along_beta(
 ) -> Figure:
     """The atoms used most at the smallest β, a row each, and what has become of the same units at larger β.
 
-    Fits of one seed start from the same weights, so that a unit stays the same unit as far as training lets it. Each
-    tile is scaled to its own largest weight, has its mean activity per image below, and fades where that is small.
+    Meant for one code that is trained on from each β to the next, so that a unit stays the same unit. Each tile is
+    scaled to its own largest weight, has its mean activity per image below, and fades where that is small.
 
     Parameters
     ----------
