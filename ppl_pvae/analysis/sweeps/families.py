@@ -19,6 +19,8 @@ Row = Mapping[str, Any]
 _BASE = ("program", "prior", "pays", "encoder_bias")
 # Along these a family has its curves, or they say how long and how carefully it was looked at.
 _ALONG = ("units", "beta", "spike_price", "seed", "steps", "evaluate_every", "checkpoint_every")
+# What makes another experiment wherever it differs, and not only between cells that agree in units and β.
+_APART = ("data", "likelihood", "encoder", "decoder")
 _NAMES = {"poisson": "Poisson", "negative-binomial": "negative binomial", "gaussian": "Gaussian"}
 
 
@@ -159,8 +161,8 @@ def fitted(rows: Iterable[Row]) -> list[Row]:
 def sort_by_family(rows: Sequence[Row]) -> dict[Family, list[Row]]:
     """Cells by their family, in a stable order; those that ended in an error are sorted as well.
 
-    A setting tells families apart only where cells that agree in units, β and price disagree in it: what a default
-    makes of the number of units does not.
+    Data, likelihood and networks always tell families apart. Another setting does only where cells that agree in
+    units, β and price disagree in it: what a default makes of the number of units does not.
     """
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
@@ -179,7 +181,11 @@ def _varied(rows: Sequence[Row]) -> list[str]:
     for row in rows:
         alike.setdefault((row.get("units"), row.get("beta"), row.get("spike_price") or 0.0), []).append(row)
     names = [name for name in SETTINGS if name not in (*_BASE, *_ALONG)]
-    return [name for name in names if any(len({row.get(name) for row in group}) > 1 for group in alike.values())]
+    return [
+        name
+        for name in names
+        if any(len({row.get(name) for row in group}) > 1 for group in ([rows] if name in _APART else alike.values()))
+    ]
 
 
 def beta_curves(rows: Sequence[Row]) -> list[Curve]:

@@ -47,26 +47,7 @@ def findings(rows: Sequence[Row]) -> dict[str, Any]:
         `unchanged`, `price`; each has `claim`, `verdict`, `reason`, `cells`, `unconverged`, `unconverged_cells`,
         `failed_cells` and its numbers by family and units. Numbers are finite or None.
     """
-    curves, done = beta_curves(rows), fitted(rows)
-    families = sort_by_family(rows)
-
-    def failed(asked: Callable[[Family], bool], *, priced: bool = False) -> list[Row]:
-        return [
-            row
-            for family, members in families.items()
-            for row in members
-            if asked(family) and row.get("error") and ((row.get("spike_price") or 0) > 0) == priced
-        ]
-
-    mine, control = failed(lambda family: family.is_poisson), failed(lambda family: family.is_rectified)
-    claims = {
-        "proportion": proportion(curves, mine),
-        "trade": trade(curves, mine),
-        "coupling": controls.coupling(curves, control),
-        "sparsity": sparsity(curves, mine),
-        "unchanged": controls.unchanged(curves, control),
-        "price": price(curves, price_curves(rows), failed(lambda family: family.is_poisson, priced=True)),
-    }
+    done, families = fitted(rows), sort_by_family(rows)
     verdicts = [row.get("converged") for row in done]
     found = {
         "cells": len(rows),
@@ -80,9 +61,26 @@ def findings(rows: Sequence[Row]) -> dict[str, Any]:
         "betas": sorted({row["beta"] for row in rows if row.get("beta") is not None}),
         "seeds": sorted({row["seed"] for row in rows if row.get("seed") is not None}),
         "tolerances": _TOLERANCES,
-        "claims": claims,
+        "claims": _claims(rows, families),
     }
     return _plain(found)
+
+
+def _claims(rows: Sequence[Row], families: Mapping[Family, list[Row]]) -> dict[str, Any]:
+    def failed(asked: Callable[[Family], bool], *, priced: bool = False) -> list[Row]:
+        there = [row for family, members in families.items() if asked(family) for row in members if row.get("error")]
+        return [row for row in there if ((row.get("spike_price") or 0) > 0) == priced]
+
+    curves = beta_curves(rows)
+    mine, control = failed(lambda family: family.is_poisson), failed(lambda family: family.is_rectified)
+    return {
+        "proportion": proportion(curves, mine),
+        "trade": trade(curves, mine),
+        "coupling": controls.coupling(curves, control),
+        "sparsity": sparsity(curves, mine),
+        "unchanged": controls.unchanged(curves, control),
+        "price": price(curves, price_curves(rows), failed(lambda family: family.is_poisson, priced=True)),
+    }
 
 
 def _unsure(row: Row) -> dict[str, Any]:

@@ -56,27 +56,35 @@ def finding(
     """
     unsure = [row for row in rows if row.get("converged") is not True]
     capped = IN_PART if verdict == HOLDS and unsure else verdict
-    said = []
-    if unsure and verdict != NOT_ASKED:
-        names = ", ".join(name_of(row) for row in unsure[:3]) + (", …" if len(unsure) > 3 else "")
-        most = "; more than “holds in part” cannot be said" if capped != verdict else ""
-        said.append(f"{len(unsure)} of its {len(rows)} cells are not known to have converged ({names}){most}.")
-    if failed:
-        names = ", ".join(name_of(row) for row in failed[:3]) + (", …" if len(failed) > 3 else "")
-        said.append(f"Missing, because they ended in an error: {names}.")
+    caveat = _caveat(unsure, rows, failed, is_capped=capped != verdict)
     return {
         "claim": claim,
         "verdict": capped,
-        "reason": " ".join([reason, *lines, *said]),
+        "reason": " ".join([reason, *lines, caveat]).strip(),
         "opening": reason,
         "lines": list(lines),
-        "caveat": " ".join(said),
+        "caveat": caveat,
         "cells": len(rows),
         "unconverged": len(unsure),
         "unconverged_cells": [name_of(row) for row in unsure],
         "failed_cells": [name_of(row) for row in failed],
         **details,
     }
+
+
+def _caveat(unsure: Sequence[Row], rows: Sequence[Row], failed: Sequence[Row], *, is_capped: bool) -> str:
+    """Which cells may not have converged, and which are missing, in sentences."""
+    said = []
+    if unsure:
+        most = "; more than “holds in part” cannot be said" if is_capped else ""
+        said.append(f"{len(unsure)} of its {len(rows)} cells are not known to have converged ({_names(unsure)}){most}.")
+    if failed:
+        said.append(f"Missing, because they ended in an error: {_names(failed)}.")
+    return " ".join(said)
+
+
+def _names(rows: Sequence[Row]) -> str:
+    return ", ".join(name_of(row) for row in rows[:3]) + (f" and {len(rows) - 3} more" if len(rows) > 3 else "")
 
 
 def name_of(row: Mapping[str, Any]) -> str:

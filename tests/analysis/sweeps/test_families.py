@@ -37,6 +37,18 @@ def test_a_setting_that_the_grid_varies_makes_families():
     assert [family.label for family in sort_by_family(rows)] == ["Poisson"]
 
 
+def test_other_data_and_networks_are_another_family_at_any_size():
+    rows = [cell(units=512), cell(units=10, data="mnist"), cell(units=10, data="mnist", encoder="mlp")]
+    labels = [
+        family.label for family in sort_by_family([row | {"encoder": row.get("encoder", "linear")} for row in rows])
+    ]
+    assert labels == [
+        "Poisson, data mnist, encoder linear",
+        "Poisson, data mnist, encoder mlp",
+        "Poisson, data natural, encoder linear",
+    ]
+
+
 def test_curves_are_sorted_averaged_and_free_of_prices_and_errors():
     rows = [cell(beta=beta, seed=seed, zeros=beta + seed / 10) for beta in (1.0, 0.0, 0.1) for seed in (0, 1, 2)]
     rows += [cell(beta=0.1, price=0.5, zeros=9.0), cell(beta=4.0, error="died"), cell(units=32)]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from jaxtyping import Float
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ppl_pvae.analysis.plots.style import GREY, PAGE, STRIP, figure, short, styled
@@ -28,8 +29,8 @@ def atoms_along_beta(
 ) -> Figure:
     """The atoms used most at the smallest β, a row each, and what has become of the same units at larger β.
 
-    Fits of one seed start from the same weights, so that a unit stays the same unit as far as training lets it. Each
-    tile is scaled to its own largest weight, has its mean activity per image below, and fades where that is small.
+    Meant for one code that is trained on from each β to the next, so that a unit stays the same unit. Each tile is
+    scaled to its own largest weight, has its mean activity per image below, and fades where that is small.
 
     Parameters
     ----------
@@ -63,7 +64,15 @@ def atoms_along_beta(
     ax = fig.add_axes((_LEFT / total_width, STRIP / total_height, width / total_width, height / total_height))
     ax.imshow(sheet, cmap="gray", vmin=0, vmax=1, aspect="auto")
     ax.axis("off")
-    step_y, step_x = sheet.shape[0] / len(order), sheet.shape[1] / len(betas)
+    _label(ax, counts, betas, (sheet.shape[0] / len(order), sheet.shape[1] / len(betas)), shape)
+    caption = f"{len(order)} units used most at β = {betas[0]:g}; below each atom its activity per image"
+    fig.text(0.05 / total_width, 1 - 0.05 / total_height, caption, fontsize=7, va="top")
+    return fig
+
+
+def _label(ax: Axes, counts: np.ndarray, betas: list[float], step: tuple[float, float], shape: tuple[int, int]) -> None:
+    """β above each column, and below each tile the activity of its unit."""
+    step_y, step_x = step
     for (row, column), value in np.ndenumerate(counts):
         place = (column * step_x + shape[1] / 2 - 0.5, row * step_y + shape[0] - 0.3)
         text = "<0.001" if 0 < value < 0.001 else short(float(value))
@@ -71,9 +80,6 @@ def atoms_along_beta(
     for column, beta in enumerate(betas):
         ax.text(column * step_x + shape[1] / 2 - 0.5, -1.2, f"{beta:g}", fontsize=7, ha="center", va="bottom")
     ax.text(-0.06 * step_x - 0.5, -1.2, "β", fontsize=8, ha="right", va="bottom")
-    caption = f"{len(order)} units used most at β = {betas[0]:g}; below each atom its activity per image"
-    fig.text(0.05 / total_width, 1 - 0.05 / total_height, caption, fontsize=7, va="top")
-    return fig
 
 
 def _faded(atoms: np.ndarray, use: np.ndarray) -> np.ndarray:
