@@ -5,7 +5,8 @@ import itertools
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ Block = Mapping[str, tuple[Any, ...]]
 """Values of settings, of which all combinations are fitted."""
 
 LONGEST_NAME = 120
+_NAMES = tuple(field.name for field in fields(Settings))
 
 
 @dataclass(frozen=True)
@@ -123,9 +125,9 @@ def _option(path: Path, name: str, value: Any) -> Any:
 
 def _block(path: Path, table: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
     block: dict[str, tuple[Any, ...]] = {}
-    known = [*PLURALS, *asdict(Settings()), *_OPTIONS, "grid"]
+    known = [*PLURALS, *_NAMES, *_OPTIONS, "grid"]
     for key, value in table.items():
-        if key not in PLURALS and key not in asdict(Settings()):
+        if key not in PLURALS and key not in _NAMES:
             near = nearest(key, known, likeness=0.0)
             raise UserError(f"in the recipe {path}: unknown key {key!r}; did you mean {near!r}?")
         name = PLURALS.get(key, key)
@@ -203,12 +205,11 @@ def _kind(cell: Cell) -> str:
 def _name(settings: Settings) -> str:
     """The program, K, β, the seed, and whatever is not as the program has it by default."""
     program = Path(settings.program).stem if is_program_file(settings.program) else settings.program
-    usual = validate(with_its_data(Settings(program=settings.program, units=settings.units)))
-    usual = replace(usual, steps=_start_steps(usual))
+    usual = _usual(settings.program, settings.units)
     said = ("program", "units", "beta", "seed")
     other = [
         _word(name, getattr(settings, name))
-        for name in asdict(settings)
+        for name in _NAMES
         if name not in said and getattr(settings, name) != getattr(usual, name)
     ]
     parts = [program, *other, f"K{settings.units}", f"b{settings.beta:g}", f"s{settings.seed}"]
@@ -216,6 +217,12 @@ def _name(settings: Settings) -> str:
     if len(name) <= LONGEST_NAME:
         return name
     return f"{name[: LONGEST_NAME - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+@lru_cache(maxsize=1024)
+def _usual(program: str, units: int) -> Settings:
+    usual = validate(with_its_data(Settings(program=program, units=units)))
+    return replace(usual, steps=_start_steps(usual))
 
 
 def _word(name: str, value: Any) -> str:

@@ -133,7 +133,8 @@ def typed(name: str, value: Any) -> Any:
     expected = _TYPES[name]
     if value is None and getattr(Settings, name) is None:
         return None
-    value = value.item() if isinstance(value, _Scalar) else value  # a number of NumPy's
+    if not isinstance(value, (int, float, str)) and isinstance(value, _Scalar):  # a number of NumPy's
+        value = value.item()
     if expected is float and isinstance(value, int) and not isinstance(value, bool):
         return float(min(max(value, -(10**300)), 10**300))  # what is beyond is out of every range
     if not isinstance(value, expected) or (isinstance(value, bool) and expected is not bool):
