@@ -115,7 +115,8 @@ def test_a_recipe_that_is_not_there_is_refused(tmp_path):
         read_grid(tmp_path / "none.toml")
 
 
-def test_the_recipes_that_come_with_it_are_grids():
-    folder = Path(__file__).parents[1] / "inference"
-    sizes = {name: len(cells_of(read_grid(folder / f"{name}.toml"))) for name in ("quick", "paper", "controls")}
-    assert sizes == {"quick": 48, "paper": 176, "controls": 710}
+def test_the_recipes_that_come_with_it_are_grids(monkeypatch):
+    monkeypatch.chdir(Path(__file__).parents[1])  # where the paths of programs begin
+    names = ("quick", "paper", "controls", "examples")
+    sizes = {name: len(cells_of(read_grid(Path("inference", f"{name}.toml")))) for name in names}
+    assert sizes == {"quick": 48, "paper": 176, "controls": 710, "examples": 24}
