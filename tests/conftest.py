@@ -26,6 +26,10 @@ def pytest_configure(config):
 FULLY_COMPILED = ("distributions", "networks")  # what they test is arithmetic, down to the last digits
 
 
+def _is_quick(config) -> bool:
+    return config.option.markexpr == "not slow"
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _compiled_quickly(request):
     """In the default run LLVM does not optimise: code of a few images and steps runs for less than that takes.
@@ -34,8 +38,7 @@ def _compiled_quickly(request):
     """
     import jax
 
-    folder = request.path.parent.name
-    if request.config.option.markexpr != "not slow" or folder in FULLY_COMPILED:
+    if not _is_quick(request.config) or request.path.parent.name in FULLY_COMPILED:
         yield
         return
     jax.config.update("jax_disable_most_optimizations", True)
@@ -53,7 +56,7 @@ def float64():
 
 
 @pytest.fixture(scope="session")
-def environment(tmp_path_factory):
-    """Environment variables for a command in a subprocess: quick compilation, one cache of data, no colours."""
-    own = {"XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache")), "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
-    return os.environ | own | {"NO_COLOR": "1", "PYTHONWARNINGS": ""}
+def environment(request, tmp_path_factory):
+    """Environment variables for a command in a subprocess: one cache of data for all of them, no colours."""
+    own = {"XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache")), "NO_COLOR": "1", "PYTHONWARNINGS": ""}
+    return os.environ | own | ({"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"} if _is_quick(request.config) else {})
