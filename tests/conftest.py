@@ -27,6 +27,11 @@ _QUICK = "JAX_DISABLE_MOST_OPTIMIZATIONS"
 FULLY_COMPILED = ("distributions", "networks")  # what they test is arithmetic, down to the last digits
 
 
+def _is_quick(config) -> bool:
+    """Whether this is the default run."""
+    return config.option.markexpr == "not slow"
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _compiled_quickly(request):
     """In the default run LLVM does not optimise: code of a few images and steps runs for less than that takes.
@@ -35,8 +40,7 @@ def _compiled_quickly(request):
     """
     import jax
 
-    folder = request.path.parent.name
-    if not _is_default_run(request.config) or folder in FULLY_COMPILED:
+    if not _is_quick(request.config) or request.path.parent.name in FULLY_COMPILED:
         yield
         return
     jax.config.update("jax_disable_most_optimizations", True)
@@ -44,10 +48,6 @@ def _compiled_quickly(request):
     yield
     jax.config.update("jax_disable_most_optimizations", False)
     del os.environ[_QUICK]
-
-
-def _is_default_run(config):
-    return config.option.markexpr == "not slow"
 
 
 @pytest.fixture
@@ -62,6 +62,6 @@ def float64():
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory, pytestconfig):
     """Environment variables for a command in a subprocess: quick compilation, one cache of data, no colours."""
-    quick = {_QUICK: "1"} if _is_default_run(pytestconfig) else {}
+    quick = {_QUICK: "1"} if _is_quick(pytestconfig) else {}
     own = {"XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache")), "NO_COLOR": "1", "PYTHONWARNINGS": ""}
     return os.environ | own | quick

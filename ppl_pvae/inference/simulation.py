@@ -146,7 +146,8 @@ class _Moments:
     """Means over draws, about the first one, so that nothing cancels where their spread is small."""
 
     def __init__(self):
-        self.draws, self.first, self.total, self.square, self.inside = 0, 0.0, 0.0, 0.0, 0.0
+        self.draws = 0
+        self.first = self.total = self.square = self.inside = np.zeros(())
 
     def add(self, mean, variance) -> None:
         mean = mean.astype(np.float64)

@@ -15,7 +15,14 @@ from numpyro.handlers import scale
 from ppl_pvae.analysis.calibration import judge_ranks, rank_among
 from ppl_pvae.distributions import Poisson, SquaredError
 from ppl_pvae.inference.evaluation import held_globals
-from ppl_pvae.inference.simulation import draw_posterior, predict, replicate, simulate, simulations
+from ppl_pvae.inference.simulation import (
+    draw_posterior,
+    predict,
+    replicate,
+    replicate_and_predict,
+    simulate,
+    simulations,
+)
 from tests.inference.conftest import PIXELS, UNITS, standard_normal
 from tests.oracles.enumeration import CODES, Enumerable, log_likelihood, log_prior, random_params
 
@@ -140,11 +147,11 @@ def test_replications_have_the_moments_of_a_linear_posterior(linear, x):
     """x′ has mean b + λΦ and variance Σ_k λ_k Φ_k² + ½, image by image."""
     known, weights = ({}, linear.model, linear.guide, Size(), np.asarray(x)), np.float64(linear.dictionary)
     mean, variance = linear.bias + linear.rates(x) @ weights, linear.rates(x) @ weights**2 + 0.5
-    made = replicate(random.key(0), *known, draws=3000)
+    made, predicted = replicate_and_predict(random.key(0), *known, draws=3000)
+    assert predicted is not None
     assert made.shape == (3000, len(x), PIXELS)
     assert_moments(made, mean, variance)
     # No noise of pixels is left in these; the variance between codes is within a tenth.
-    predicted = predict(random.key(1), *known, draws=3000)
     spread = linear.rates(x) @ weights**2
     assert (np.abs(predicted.mean - mean) < 4.5 * np.sqrt(spread / 3000)).all()
     assert_allclose(predicted.variance, variance, rtol=0.1)
@@ -157,6 +164,10 @@ def test_the_moments_are_those_of_the_draws_themselves(linear, x):
     predicted = predict(*known, draws=7)
     assert_allclose(predicted.mean, means.mean(0), rtol=1e-6)
     assert_allclose(predicted.variance, 0.5 + means.var(0, ddof=1), rtol=1e-5)
+    images, moments = replicate_and_predict(*known, draws=7)
+    assert_array_equal(images, replicate(*known, draws=7))
+    for one, other in zip(moments, predicted, strict=True):
+        assert_array_equal(one, other)
     with pytest.raises(ValueError, match="draws must be >= 2, got 1"):
         predict(*known, draws=1)
 
@@ -173,7 +184,9 @@ def test_a_likelihood_without_a_variance_is_replicated_and_not_predicted(linear,
             numpyro.sample("x", Shy(z @ linear.dictionary, 0.1).to_event(1), obs=x)
 
     known = (random.key(0), {}, model, linear.guide, Size(), np.asarray(x))
-    assert replicate(*known, draws=2).shape == (2, len(x), PIXELS)
+    images, moments = replicate_and_predict(*known, draws=2)
+    assert images.shape == (2, len(x), PIXELS)
+    assert moments is None
     with pytest.raises(ValueError, match="the likelihood has no variance of its own"):
         predict(*known, draws=2)
 

@@ -16,10 +16,13 @@ from numpyro.infer import Predictive
 from scipy.optimize import linear_sum_assignment
 
 import ppl_pvae
+from ppl_pvae.config import from_mapping, validate
+from ppl_pvae.data import from_array
 from ppl_pvae.distributions import Poisson
 from ppl_pvae.errors import UserError
 from ppl_pvae.inference.checkpoint import flatten
 from ppl_pvae.models import Program, gaussian
+from ppl_pvae.run.plan import make_plan
 
 SETTINGS = {"units": 8, "batch_size": 200, "steps": 1500, "learning_rate": 0.02, "evaluate_every": 500}
 
@@ -397,8 +400,9 @@ def test_what_cannot_be_is_refused(program, settings, complaint, planted):
 
 
 def test_a_program_of_ones_own_trains_as_suits_its_code(planted):
-    run = ppl_pvae.train((gaussian.model, gaussian.guide), planted.images, **FEW)
-    assert (run.settings.prior_speed, run.settings.anneal, run.settings.coordinates) == (10.0, 0.0, None)
+    chosen = validate(from_mapping({"program": "own", **FEW}), own_program=True)
+    settings = make_plan(chosen, from_array(planted.images, seed=0), Program(gaussian.model, gaussian.guide)).settings
+    assert (settings.prior_speed, settings.anneal, settings.coordinates) == (10.0, 0.0, None)
 
 
 def test_global_latents_are_the_same_for_all_images(own_run, planted):
