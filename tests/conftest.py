@@ -23,7 +23,12 @@ def pytest_configure(config):
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 
 
-FULLY_COMPILED = ("distributions", "networks")  # what they test is arithmetic, down to the last digits
+FULLY_COMPILED = (
+    "distributions",
+    "inference",
+    "models",
+    "networks",
+)  # what they test is arithmetic, down to the last digits
 
 
 def _is_quick(config) -> bool:
@@ -32,7 +37,7 @@ def _is_quick(config) -> bool:
 
 @pytest.fixture(scope="module", autouse=True)
 def _compiled_quickly(request):
-    """In the default run LLVM does not optimise: code of a few images and steps runs for less than that takes.
+    """In the default run LLVM does not optimise runs: code of a few images and steps runs for less than that takes.
 
     Arithmetic is tested as users run it, and so is whatever is marked slow: `-m ""` and `-m slow` compile as ever.
     """
