@@ -164,7 +164,7 @@ def _run(arguments: Sequence[str]) -> int:
     failed = run_sweep(sweep, workers=command.workers, cluster=command.cluster, shard=part_of(command.shard))
     print(f"results: {out} (open {out / 'report.html'})")
     if failed:
-        print(f"{len(failed)} cells failed, see sweep.csv; --resume tries them again", file=sys.stderr)
+        print(f"{len(failed)} failed, see sweep.csv and above; --resume tries them again", file=sys.stderr)
     return 1 if failed else 0
 
 

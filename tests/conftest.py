@@ -24,7 +24,8 @@ def pytest_configure(config):
 
 
 _QUICK = "JAX_DISABLE_MOST_OPTIMIZATIONS"
-FULLY_COMPILED = ("distributions", "networks")  # what they test is arithmetic, down to the last digits
+# What they test is arithmetic, down to the last digits.
+FULLY_COMPILED = ("distributions", "inference", "models", "networks")
 
 
 def _is_quick(config) -> bool:
@@ -34,7 +35,7 @@ def _is_quick(config) -> bool:
 
 @pytest.fixture(scope="module", autouse=True)
 def _compiled_quickly(request):
-    """In the default run LLVM does not optimise: code of a few images and steps runs for less than that takes.
+    """In the default run LLVM does not optimise runs: code of a few images and steps runs for less than that takes.
 
     Arithmetic is tested as users run it, and so is whatever is marked slow: `-m ""` and `-m slow` compile as ever.
     """

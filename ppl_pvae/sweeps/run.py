@@ -50,7 +50,11 @@ def run_sweep(
         with _executor(cluster, min(workers or cores(), len(tasks))) as where:
             begin_sweep(sweep)
             _fit(sweep, tasks, where, costs, problems)
-    write_outputs(sweep, sweep.update(problems))
+    try:
+        write_outputs(sweep, sweep.update(problems))
+    except OSError as problem:
+        problems["report"] = f"{problem.strerror or problem}; the table before it is whole"
+        print(f"warning: the report cannot be written: {problems['report']}", file=sys.stderr)
     return problems
 
 

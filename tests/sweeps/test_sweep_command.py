@@ -81,7 +81,7 @@ def test_a_cell_that_fails_is_reported_and_the_rest_goes_on(array, tmp_path, cap
     rows = read_sweep(tmp_path / "out" / "sweep.csv")
     assert [row["error"] is None for row in rows] == [True, False]
     assert "diverged" in rows[1]["error"]
-    assert "1 cells failed" in capfd.readouterr().err
+    assert "1 failed, see sweep.csv" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(
