@@ -55,9 +55,10 @@ class LocalExecutor(Executor):
         if not wait:
             self._stopped.set()
             self._held.close()
-        self._stand_ins.shutdown(wait=wait, cancel_futures=cancel_futures or not wait)
+        # Waiting is short where the workers have left: it is for what they held together to be given back.
+        self._stand_ins.shutdown(wait=True, cancel_futures=cancel_futures or not wait)
         for worker in self._workers:
-            worker.shutdown(wait=wait)
+            worker.shutdown(wait=True)
         self._held.close()
         self._lifeline.close()
 
