@@ -1,6 +1,5 @@
 """Analyse the posterior of one run, or compare several: `python -m ppl_pvae.analyze RUN [RUN ...]`."""
 
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -9,7 +8,7 @@ from pathlib import Path
 import tyro
 
 from ppl_pvae.command import answer, read_flags
-from ppl_pvae.directory import check_writable
+from ppl_pvae.directory import check_writable, free_directory
 from ppl_pvae.errors import UserError
 
 __all__ = ["Command", "main", "parse"]
@@ -56,11 +55,7 @@ def parse(arguments: Sequence[str]) -> tuple[Command, Path]:
 def _default_directory(runs: Sequence[Path]) -> Path:
     if len(runs) == 1:
         return runs[0] / "analysis"
-    number, first = 2, Path("runs") / "comparison"
-    out = first
-    while os.path.lexists(out):
-        out, number = first.with_name(f"comparison-{number}"), number + 1
-    return out
+    return free_directory(Path("runs") / "comparison")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,13 +1,23 @@
 """Where a run is written: the default name of its directory, and what makes a path unfit."""
 
+import json
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 from ppl_pvae.config import Settings, differences, read_recipe, validate
 from ppl_pvae.errors import UserError
 
-__all__ = ["check_directory", "check_same", "check_writable", "default_directory", "has_run"]
+__all__ = [
+    "check_directory",
+    "check_same",
+    "check_writable",
+    "default_directory",
+    "free_directory",
+    "has_run",
+    "read_summary",
+]
 
 LONGEST_NAME = 255  # bytes, on the file systems in use
 _RUN_FILES = ("config.toml", "metrics.jsonl", "checkpoint.npz", "params.npz", "summary.json")
@@ -16,6 +26,23 @@ _RUN_FILES = ("config.toml", "metrics.jsonl", "checkpoint.npz", "params.npz", "s
 def has_run(path: Path) -> bool:
     """Whether a directory holds a run, finished or not."""
     return any((path / name).exists() for name in _RUN_FILES)
+
+
+def read_summary(path: Path) -> dict[str, Any] | None:
+    """The row of a finished run, None where it is not finished.
+
+    Raises
+    ------
+    UserError
+        If its file is damaged.
+    """
+    file = path / "summary.json"
+    if not file.is_file():
+        return None
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot read {file}: {error}; it is damaged, delete its directory.") from None
 
 
 def default_directory(settings: Settings, *, resume: bool = False) -> Path:
@@ -29,12 +56,15 @@ def default_directory(settings: Settings, *, resume: bool = False) -> Path:
     program, data = (_as_word(each) for each in (settings.program, settings.data or "natural"))
     name = f"{program}-{data}-K{settings.units}-b{settings.beta:g}-s{settings.seed}"
     first = Path("runs") / name
-    if resume or not os.path.lexists(first):
-        return first
-    number = 2
-    while os.path.lexists(first.with_name(f"{name}-{number}")):
-        number += 1
-    return first.with_name(f"{name}-{number}")
+    return first if resume else free_directory(first)
+
+
+def free_directory(first: Path) -> Path:
+    """A path, with a number behind it where something is there already."""
+    path, number = first, 2
+    while os.path.lexists(path):
+        path, number = first.with_name(f"{first.name}-{number}"), number + 1
+    return path
 
 
 def _as_word(path: str) -> str:

@@ -2,7 +2,6 @@
 
 import ast
 import inspect
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, make_dataclass, replace
@@ -13,6 +12,7 @@ import tyro
 
 from ppl_pvae.command import answer, read_flags
 from ppl_pvae.config import PLURALS, Grid, Settings, from_mapping, over, read_grid
+from ppl_pvae.directory import free_directory
 from ppl_pvae.errors import UserError
 
 __all__ = ["Command", "Lists", "main", "parse"]
@@ -104,7 +104,8 @@ def parse(arguments: Sequence[str]) -> tuple[Command, Grid | None, Path]:
         for value in values:
             from_mapping({name: value})
     again = command.resume or command.shard is not None
-    out = command.out or _default_directory(resume=again)
+    usual = Path("runs") / "sweep"
+    out = command.out or (usual if again else free_directory(usual))
     if command.config is None and not chosen:
         grid = None if again and (out / "sweep.toml").is_file() else Grid(({},))
         if grid is not None:
@@ -134,16 +135,6 @@ def part_of(shard: str | None) -> tuple[int, int] | None:
     if not (at.isdecimal() and count.isdecimal() and 1 <= int(at) <= int(count)):
         raise UserError(f"shard must be i/n with 1 <= i <= n, got {shard!r}; the second of four jobs is 2/4.")
     return int(at), int(count)
-
-
-def _default_directory(*, resume: bool) -> Path:
-    first = Path("runs") / "sweep"
-    if resume or not os.path.lexists(first):
-        return first
-    number = 2
-    while os.path.lexists(first.with_name(f"sweep-{number}")):
-        number += 1
-    return first.with_name(f"sweep-{number}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

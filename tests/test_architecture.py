@@ -22,7 +22,7 @@ LEAVES = {"networks", "distributions"} | TALK
 MAY_IMPORT = {
     "fit": {"run", "config", "directory", "command"} | TALK,
     "analyze": {"run", "analysis", "config", "directory", "command"} | TALK,
-    "sweep": {"sweeps", "config", "command"} | TALK,
+    "sweep": {"sweeps", "config", "directory", "command"} | TALK,
     "sweeps": {"run", "analysis", "data", "config", "directory"} | TALK,
     "command": TALK,
     "run": {"models", "inference", "analysis", "data", "config", "directory"} | LEAVES,

@@ -3,7 +3,6 @@
 import hashlib
 import itertools
 import re
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
@@ -14,6 +13,7 @@ import tomli_w
 
 from ppl_pvae.config.program_files import is_program_file, with_its_data
 from ppl_pvae.config.programs import PROGRAMS, UNKNOWN
+from ppl_pvae.config.recipes import read_toml
 from ppl_pvae.config.settings import Settings, from_mapping
 from ppl_pvae.config.training import ENOUGH, steps_for
 from ppl_pvae.config.validation import validate
@@ -96,14 +96,7 @@ def read_grid(path: Path) -> Grid:
     UserError
         If the file is not there, is no TOML, or has a key that means nothing.
     """
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"cannot read the recipe {path}: {getattr(error, 'strerror', None) or 'it is no text'}."
-        ) from None
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"the recipe {path} is no valid TOML: {error}.") from None
+    content = read_toml(path)
     options: dict[str, Any] = {name: _option(path, name, content.pop(name)) for name in _OPTIONS if name in content}
     tables = content.pop("grid", None)
     if tables is not None and not (isinstance(tables, list) and all(isinstance(each, dict) for each in tables)):

@@ -11,7 +11,7 @@ import tomli_w
 from ppl_pvae.config.settings import Settings, from_mapping
 from ppl_pvae.errors import UserError
 
-__all__ = ["read_about", "read_recipe", "to_toml"]
+__all__ = ["read_about", "read_recipe", "read_toml", "to_toml"]
 
 
 def read_recipe(path: Path) -> Settings:
@@ -22,7 +22,7 @@ def read_recipe(path: Path) -> Settings:
     UserError
         If the file is not there, is no TOML, or holds something that is no setting.
     """
-    content = _content(path)
+    content = read_toml(path)
     try:
         return from_mapping({key: value for key, value in content.items() if key != "about"})
     except UserError as error:
@@ -37,10 +37,17 @@ def read_about(path: Path) -> dict[str, Any]:
     UserError
         If the file is not there or is no TOML.
     """
-    return _content(path).get("about", {})
+    return read_toml(path).get("about", {})
 
 
-def _content(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, Any]:
+    """What a TOML file holds.
+
+    Raises
+    ------
+    UserError
+        If the file is not there, is no text or no TOML.
+    """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:

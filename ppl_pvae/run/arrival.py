@@ -14,7 +14,7 @@ from jax import random
 
 from ppl_pvae.analysis import Posterior, Verdict, compare
 from ppl_pvae.analysis.evidence import paired_difference
-from ppl_pvae.errors import UserError
+from ppl_pvae.directory import read_summary
 from ppl_pvae.inference import importance_weighted
 from ppl_pvae.inference.checkpoint import load_arrays, restore, save_arrays
 from ppl_pvae.run.fitting import Fitted, fit_parameters
@@ -42,13 +42,9 @@ def finished_summary(folder: Path, first_steps: int, max_doublings: int) -> dict
 
     A cell that has not converged is finished at the largest number of steps, and not when that is raised.
     """
-    path = folder / "summary.json"
-    if not path.is_file():
+    summary = read_summary(folder)
+    if summary is None:
         return None
-    try:
-        summary = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"cannot read {path}: {error}; it is damaged, delete its directory.") from None
     return summary if summary["converged"] or summary["steps"] >= first_steps * 2**max_doublings else None
 
 

@@ -1,13 +1,12 @@
 """The table of a sweep: a row a cell, read off what the cells left behind."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ppl_pvae.config import Cell, Grid, Settings
-from ppl_pvae.errors import UserError
+from ppl_pvae.directory import read_summary
 
 __all__ = ["is_row_of", "row_of", "varied"]
 
@@ -30,13 +29,9 @@ def row_of(cell: Cell, folder: Path, columns: Sequence[str], problem: str | None
     said = {"cell": cell.name, "error": problem} | {name: getattr(cell.settings, name) for name in (*_ALWAYS, *columns)}
     if problem is not None:
         return said
-    path = folder / "summary.json"
-    if not path.is_file():
+    summary = read_summary(folder)
+    if summary is None:
         return None
-    try:
-        summary = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"cannot read {path}: {error}; it is damaged, delete its directory.") from None
     plain = {name: value for name, value in summary.items() if not isinstance(value, dict | list)}
     doubling = summary.get("doubling", {})
     return plain | said | {name: doubling.get(name) for name in _DOUBLING}
