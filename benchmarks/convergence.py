@@ -9,14 +9,13 @@ Each cell is one call of `ppl_pvae.train` and one line of benchmarks/convergence
 measured on training images.
 """
 
-import argparse
 import time
 import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tables import Table
+from tables import Table, table_parser
 from tables import markdown as as_table
 
 import ppl_pvae
@@ -152,11 +151,8 @@ def markdown(lines: list[dict[str, str]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = table_parser(__doc__, TABLE)
     parser.add_argument("--parts", nargs="+", choices=PARTS)
-    parser.add_argument("--out", type=Path, default=TABLE)
-    parser.add_argument("--dry-run", action="store_true")
-    parser.add_argument("--markdown", action="store_true")
     chosen = parser.parse_args()
     table = Table(chosen.out, COLUMNS)
     if chosen.markdown:

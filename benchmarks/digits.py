@@ -11,7 +11,6 @@ neighbours, in Euclidean distance between mean codes, of 1,000 test images among
 95%, is over 100 draws of the labelled images, each with test images drawn anew from those that there are.
 """
 
-import argparse
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.neighbors import KNeighborsClassifier
-from tables import Table, markdown
+from tables import Table, markdown, table_parser
 
 import ppl_pvae
 from ppl_pvae.data import load
@@ -121,11 +120,8 @@ def _row(line):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = table_parser(__doc__, TABLE)
     parser.add_argument("--networks", nargs="+", choices=TRAINING, default=list(TRAINING))
-    parser.add_argument("--out", type=Path, default=TABLE)
-    parser.add_argument("--dry-run", action="store_true")
-    parser.add_argument("--markdown", action="store_true")
     chosen = parser.parse_args()
     table = Table(chosen.out, COLUMNS)
     if chosen.markdown:

@@ -20,7 +20,6 @@ longest training. Idle units fire at the prior rate and pay nothing: `active_uni
 information of rectified codes is that of every fifth image.
 """
 
-import argparse
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -36,7 +35,7 @@ from matplotlib.figure import Figure
 from numpyro.handlers import seed, substitute, trace
 from scipy.optimize import brentq
 from scipy.stats import norm
-from tables import Table
+from tables import Table, table_parser
 from tables import markdown as as_table
 
 import ppl_pvae
@@ -215,17 +214,14 @@ def draw(lines: list[dict[str, str]], path: Path, units: int, beta: float) -> No
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = table_parser(__doc__, TABLE)
     parser.add_argument("--codes", nargs="+", choices=CODES, default=list(CODES))
     parser.add_argument("--rates", nargs="+", type=float, default=RATES, help="expected activity of a unit")
     parser.add_argument("--units", type=int, default=512)
     parser.add_argument("--beta", type=float, default=1.0)
     parser.add_argument("--steps", type=int, help="by default those of K")
     parser.add_argument("--check-convergence", action=argparse.BooleanOptionalAction, default=True)
-    parser.add_argument("--out", type=Path, default=TABLE)
     parser.add_argument("--figure", type=Path, default=FIGURE)
-    parser.add_argument("--dry-run", action="store_true")
-    parser.add_argument("--markdown", action="store_true")
     parser.add_argument("--draw", action="store_true")
     chosen = parser.parse_args()
     table, which = Table(chosen.out, COLUMNS), (chosen.units, chosen.beta)

@@ -9,7 +9,6 @@ over 100,000 steps in place of its 240,000; `ours` is a cell of a sweep: our def
 converged. Free energies are of the same training and test images.
 """
 
-import argparse
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from tables import Table, markdown
+from tables import Table, markdown, table_parser
 
 import ppl_pvae
 from ppl_pvae.config import Grid, cells_of, read_recipe
@@ -71,11 +70,8 @@ def _ours(units: int, beta: float) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = table_parser(__doc__, TABLE)
     parser.add_argument("--units", type=int, nargs="+", default=[])
-    parser.add_argument("--out", type=Path, default=TABLE)
-    parser.add_argument("--dry-run", action="store_true")
-    parser.add_argument("--markdown", action="store_true")
     chosen = parser.parse_args()
     table = Table(chosen.out, COLUMNS)
     if chosen.markdown:

@@ -1,11 +1,12 @@
 """A table that can be stopped and continued: a CSV file whose finished cells are kept."""
 
+import argparse
 import csv
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Table", "markdown"]
+__all__ = ["Table", "markdown", "table_parser"]
 
 
 class Table:
@@ -52,6 +53,15 @@ class Table:
                 row = run(cell)
                 self.add(label(cell), [row])
                 print("  ", row, flush=True)
+
+
+def table_parser(about: str | None, path: Path) -> argparse.ArgumentParser:
+    """The flags of every script that fills a table: which file, only say which cells, only print."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=path)
+    parser.add_argument("--dry-run", action="store_true")
+    parser.add_argument("--markdown", action="store_true")
+    return parser
 
 
 def markdown(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
