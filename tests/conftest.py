@@ -25,7 +25,7 @@ def pytest_configure(config):
 
 _QUICK = "JAX_DISABLE_MOST_OPTIMIZATIONS"
 # What they test is arithmetic, down to the last digits.
-FULLY_COMPILED = ("distributions", "inference", "models", "networks")
+FULLY_COMPILED = ("distributions", "networks")
 
 
 def _is_quick(config) -> bool:
