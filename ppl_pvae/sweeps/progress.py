@@ -32,7 +32,7 @@ class Progress:
     def __init__(self, tasks: Sequence[Task], done: int, costs: Sequence[float]):
         self._left = {task.name: (task, cost) for task, cost in zip(tasks, costs, strict=True)}
         self._total, self._cost, self._begin = len(tasks) + done, sum(costs), time.monotonic()
-        self._said = self._begin
+        self._said, self._since = self._begin, time.time()
         self._lines = not sys.stderr.isatty()
         self._whole = tqdm(total=self._total, initial=done, unit="cell", disable=self._lines, position=0)
         self._running = tqdm(bar_format="{desc}", disable=self._lines, position=1)
@@ -55,7 +55,7 @@ class Progress:
         if self._lines and now - self._said < EVERY:
             return
         self._said = now
-        running = [words for task, _ in self._left.values() if (words := _where(task.folder))]
+        running = [words for task, _ in self._left.values() if (words := _where(task.folder, self._since))]
         text = "running: " + ", ".join(running[:SHOWN]) + (f" and {len(running) - SHOWN} more" * (len(running) > SHOWN))
         if self._lines and running:
             print(text, file=sys.stderr, flush=True)
@@ -77,12 +77,14 @@ class Progress:
         return f"about {minutes:.0f} min left" if minutes < 100 else f"about {minutes / 60:.1f} h left"
 
 
-def _where(folder: Path) -> str | None:
-    """A cell that was evaluated in the last minutes, with its step; None where nothing was."""
+def _where(folder: Path, since: float) -> str | None:
+    """A cell that has been evaluated since then, with its step; None where it has not, as one left half done before."""
     newest = max(folder.glob("steps-*/metrics.jsonl"), key=lambda path: _steps_of(path.parent), default=None)
     if newest is None:
         return None
     try:
+        if newest.stat().st_mtime < since:
+            return None
         last = newest.read_text(encoding="utf-8").splitlines()[-1]
         step = json.loads(last)["step"]
     except (OSError, IndexError, ValueError):  # being written at this moment, or gone
