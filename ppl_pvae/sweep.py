@@ -148,7 +148,7 @@ def _run(arguments: Sequence[str]) -> int:
 
     sweep = open_sweep(grid, out, resume=command.resume or command.shard is not None)
     if grid is None:
-        sweep = replace(sweep, grid=_with_options(sweep.grid, command))
+        sweep = open_sweep(_with_options(sweep.grid, command), out, resume=True)
     if command.dry_run:
         print(describe_sweep(sweep, workers=command.workers))
         return 0

@@ -14,7 +14,7 @@ import tomli_w
 from ppl_pvae.config.program_files import is_program_file, with_its_data
 from ppl_pvae.config.programs import PROGRAMS, UNKNOWN
 from ppl_pvae.config.recipes import read_toml
-from ppl_pvae.config.settings import Settings, from_mapping
+from ppl_pvae.config.settings import Settings, differences, from_mapping
 from ppl_pvae.config.training import ENOUGH, steps_for
 from ppl_pvae.config.validation import validate
 from ppl_pvae.errors import UserError
@@ -167,6 +167,11 @@ def cells_of(grid: Grid) -> list[Cell]:
             cell = _cell(dict(zip(block, values, strict=True)))
             if cell.name in inside or (cell.name in found and not grid.merge):
                 raise UserError(f"the grid has the cell {cell.name} twice; name each value, and each block, once.")
+            if cell.name in found and found[cell.name].settings != cell.settings:
+                raise UserError(
+                    f"two cells of the grid would both be called {cell.name}, which differ in "
+                    f"{', '.join(differences(cell.settings, found[cell.name].settings))}; give them in two sweeps."
+                )
             inside.add(cell.name)
             found[cell.name] = cell
     order = {name: at for at, name in enumerate(dict.fromkeys(_kind(cell) for cell in found.values()))}

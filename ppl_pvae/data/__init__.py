@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ppl_pvae.data.arrays import ARRAY_FILES, from_array, load_array_file
-from ppl_pvae.data.dataset import SPLITS, Dataset
+from ppl_pvae.data.dataset import SPLITS, Dataset, digest
 from ppl_pvae.data.folder import load_folder
 from ppl_pvae.data.mnist import load_mnist
 from ppl_pvae.data.natural import load_natural
@@ -15,7 +15,7 @@ from ppl_pvae.data.synthetic_counts import load_synthetic_counts
 from ppl_pvae.errors import UserError
 from ppl_pvae.names import nearest
 
-__all__ = ["PATCH_SIZE", "SOURCES", "SPLITS", "Dataset", "from_array", "load"]
+__all__ = ["PATCH_SIZE", "SOURCES", "SPLITS", "Dataset", "digest", "from_array", "load"]
 
 PATCH_SIZE = 16
 SMALLEST_PATCH = 4

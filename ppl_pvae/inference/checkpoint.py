@@ -48,20 +48,29 @@ def restore(like: Any, arrays: Mapping[str, np.ndarray]) -> Any:
 
 def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write beside and rename, so that no half-written file ever has the name."""
+    os.replace(_save_beside(path, arrays), path)
+
+
+def _save_beside(path: Path, arrays: Mapping[str, np.ndarray]) -> Path:
     beside = path.with_name(path.name + ".part")
-    with open(beside, "wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, path)
+    try:
+        with open(beside, "wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:  # a disk that is full gets its room back
+        beside.unlink(missing_ok=True)
+        raise
+    return beside
 
 
 def save_checkpoint(folder: Path, step: int, state: Any) -> None:
     """Keep the newest two states of a training: checkpoint.npz and checkpoint-previous.npz."""
     newest = folder / "checkpoint.npz"
+    beside = _save_beside(newest, flatten(state) | {"step": np.asarray(step)})
     if newest.exists():
         os.replace(newest, folder / "checkpoint-previous.npz")
-    save_arrays(newest, flatten(state) | {"step": np.asarray(step)})
+    os.replace(beside, newest)
 
 
 def load_arrays(path: Path) -> dict[str, np.ndarray]:

@@ -20,7 +20,7 @@ from ppl_pvae.data import Dataset, from_array, load
 from ppl_pvae.directory import check_directory, check_same
 from ppl_pvae.errors import UserError
 from ppl_pvae.models import BUILT_IN, Program, as_program
-from ppl_pvae.run.arrival import arrive, finished_summary
+from ppl_pvae.run.arrival import arrive, finished_summary, remove_trainings
 from ppl_pvae.run.description import describe_plan
 from ppl_pvae.run.finish import finish
 from ppl_pvae.run.fitting import fit_parameters
@@ -128,6 +128,8 @@ def fit_until_converged(
     """
     assert settings.steps is not None, "the cells of a grid have steps"
     if (done := finished_summary(out, settings.steps, max_doublings)) is not None:
+        if done["converged"] is not False:
+            remove_trainings(out)  # that an end in the middle of that left behind
         return done
     plan = _plan(settings, out, dataset)
     with _answering_for(plan):

@@ -14,17 +14,21 @@ from jax import random
 
 from ppl_pvae.analysis import Posterior, Verdict, compare
 from ppl_pvae.analysis.evidence import paired_difference
+from ppl_pvae.config import differences, read_recipe, validate
 from ppl_pvae.directory import read_summary
+from ppl_pvae.errors import UserError
 from ppl_pvae.inference import importance_weighted
 from ppl_pvae.inference.checkpoint import load_arrays, restore, save_arrays
+from ppl_pvae.models import BUILT_IN
 from ppl_pvae.run.fitting import Fitted, fit_parameters
 from ppl_pvae.run.outcome import describe_posterior, judge, summary_row
 from ppl_pvae.run.outputs import check_same_data, write_config, write_json, write_params
 from ppl_pvae.run.plan import Plan, parameter_template
 
-__all__ = ["Stage", "arrive", "finished_summary", "train_stage"]
+__all__ = ["Stage", "arrive", "finished_summary", "remove_trainings", "train_stage"]
 
 EVALUATIONS = 20  # of each training: the slopes at its end need a few, and each takes time
+HALF = 0.5  # of its schedule, where a longer training takes over from a shorter one
 EVIDENCE_IMAGES, EVIDENCE_DRAWS = 300, 100
 
 
@@ -65,7 +69,7 @@ def arrive(plan: Plan, folder: Path, *, max_doublings: int, warm_start: bool) ->
         The longest training has the plan's steps times 2 to this power. Without any, convergence is not judged.
     warm_start
         Whether a longer training goes on from the end of the shorter one, along the second half of its own schedule,
-        and not from the first step.
+        and not from the first step. Where β rises for longer than half of the steps it never does.
 
     Raises
     ------
@@ -74,14 +78,29 @@ def arrive(plan: Plan, folder: Path, *, max_doublings: int, warm_start: bool) ->
     """
     folder.mkdir(parents=True, exist_ok=True)
     check_same_data(plan, folder)
-    write_config(folder, plan)
+    if (folder / "config.toml").is_file():
+        _check_same_settings(plan, folder)
+    else:
+        write_config(folder, plan)
+    goes_on = warm_start and plan.recipe.anneal <= HALF
     stages = [train_stage(plan, folder, None)]
     verdict = None
     while len(stages) <= max_doublings and not (verdict and verdict.converged):
         longer = plan.with_steps(2 * stages[-1].plan.recipe.steps)
-        stages.append(train_stage(longer, folder, stages[-1] if warm_start else None))
+        stages.append(train_stage(longer, folder, stages[-1] if goes_on else None))
         verdict = compare(stages[-2].judged, stages[-1].judged)
     return _finish(folder, stages, verdict)
+
+
+def _check_same_settings(plan: Plan, folder: Path) -> None:
+    saved = read_recipe(folder / "config.toml")
+    own = plan.settings.program not in BUILT_IN
+    for name in differences(plan.settings, validate(saved, own_program=own)):
+        if name not in ("steps", "evaluate_every", "program", "data"):  # paths may lead to them from elsewhere
+            raise UserError(
+                f"{folder} was begun with {name} = {getattr(saved, name)}, not {getattr(plan.settings, name)}; give "
+                "another directory."
+            )
 
 
 def train_stage(plan: Plan, folder: Path, shorter: Stage | None) -> Stage:
@@ -97,7 +116,7 @@ def train_stage(plan: Plan, folder: Path, shorter: Stage | None) -> Stage:
         said = json.loads(done.read_text(encoding="utf-8"))
         return Stage(plan, inside, said["judged"], said["seconds"])
     inside.mkdir(parents=True, exist_ok=True)
-    if shorter is not None and not (inside / "checkpoint.npz").exists():
+    if shorter is not None and not any((inside / f"checkpoint{end}.npz").exists() for end in ("", "-previous")):
         shutil.copyfile(shorter.folder / "metrics.jsonl", inside / "metrics.jsonl")
         # Last: with it the training has begun.
         save_arrays(
@@ -105,7 +124,8 @@ def train_stage(plan: Plan, folder: Path, shorter: Stage | None) -> Stage:
         )
     fitted = fit_parameters(plan, inside, resume=True)
     write_params(inside, fitted.params)
-    judged, seconds = judge(plan, fitted.params), round(time.perf_counter() - begin, 2)
+    judged = {name: v if math.isfinite(v) else None for name, v in judge(plan, fitted.params).items()}
+    seconds = round(time.perf_counter() - begin, 2)
     write_json(done, {"judged": judged, "seconds": seconds})
     return Stage(plan, inside, judged, seconds)
 
@@ -128,6 +148,7 @@ def _finish(folder: Path, stages: list[Stage], verdict: Verdict | None) -> dict[
         summary |= {"converged": verdict.converged, "doubling": verdict.as_dict()}
     summary |= _evidence(plan, params, posterior)
     summary["seconds"] = round(sum(stage.seconds for stage in stages) + time.perf_counter() - begin, 2)
+    (folder / "summary.json").unlink(missing_ok=True)  # of a shorter one: what follows is not its
     write_config(folder, plan)
     write_params(folder, params)
     shutil.copyfile(inside / "metrics.jsonl", folder / "metrics.jsonl")
@@ -149,11 +170,18 @@ def _evidence(plan: Plan, params, posterior: Posterior) -> dict[str, float | Non
     return {name: value if math.isfinite(value) else None for name, value in found.items()}
 
 
+def remove_trainings(folder: Path) -> None:
+    """Remove the trainings in a directory, each at once by its name and then file by file."""
+    for training in (*folder.glob("steps-*"), *folder.glob("removed-*")):
+        gone = training.with_name(f"removed-{training.name.removeprefix('removed-')}")
+        training.rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
+
+
 def _remove(folder: Path, stages: list[Stage], *, everything: bool) -> None:
     """Remove what no later training will go on from: everything, or all but the longest one and the judgements."""
     if everything:
-        for stage in stages:
-            shutil.rmtree(stage.folder, ignore_errors=True)
+        remove_trainings(folder)
         return
     for stage in stages[:-1]:
         for path in stage.folder.iterdir():

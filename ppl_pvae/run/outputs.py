@@ -1,6 +1,5 @@
 """The files of a run directory: what is written when, and how they are read again."""
 
-import hashlib
 import inspect
 import json
 import platform
@@ -10,12 +9,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ppl_pvae import __version__
 from ppl_pvae.analysis import Posterior, datatree, open_tree
 from ppl_pvae.config import Settings, is_program_file, read_about, read_recipe, to_toml, validate
-from ppl_pvae.data import Dataset, load
+from ppl_pvae.data import digest, load
 from ppl_pvae.errors import UserError
 from ppl_pvae.inference.checkpoint import flatten, load_arrays, restore, save_arrays
 from ppl_pvae.models import BUILT_IN, Program, as_program
@@ -54,7 +51,7 @@ def write_config(folder: Path, plan: Plan) -> None:
         "pixels": plan.nets.pixels,
         **({"image_shape": list(plan.nets.shape)} if plan.nets.shape else {}),
         "data": plan.dataset.name,
-        "data_digest": _digest(plan.dataset),
+        "data_digest": digest(plan.dataset),
         **({"imported": plan.imported} if plan.imported else {}),
         "versions": versions(),
         "program_text": program_text(plan),
@@ -65,12 +62,6 @@ def write_config(folder: Path, plan: Plan) -> None:
 def _told(plan: Plan) -> list[str]:
     """The names of the settings that say something about the run."""
     return [name for name in asdict(plan.settings) if not plan.imported or name in _OF_IMPORTED]
-
-
-def _digest(dataset: Dataset) -> str:
-    """A few letters that other training images would not have."""
-    shape = ",".join(map(str, dataset.train.shape)).encode()
-    return hashlib.sha256(shape + np.ascontiguousarray(dataset.train).tobytes()).hexdigest()[:16]
 
 
 def check_same_data(plan: Plan, folder: Path) -> None:
@@ -91,7 +82,7 @@ def check_same_data(plan: Plan, folder: Path) -> None:
             f"{folder} holds {about['imported']}, imported and not trained: there is nothing to continue; give --out "
             "another directory."
         )
-    if about.get("data_digest") != _digest(plan.dataset):
+    if about.get("data_digest") != digest(plan.dataset):
         raise UserError(f"{folder} was started with other images; give them again, or give --out another directory.")
     text = program_text(plan)
     if plan.settings.program not in BUILT_IN and about.get("program_text") != text:

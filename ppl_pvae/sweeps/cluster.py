@@ -1,5 +1,6 @@
 """Workers on other machines, through Dask: the same interface, a scheduler somewhere, and a directory that all see."""
 
+import sys
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -9,12 +10,11 @@ from ppl_pvae.errors import UserError
 __all__ = ["TIMEOUT", "cluster_executor"]
 
 TIMEOUT = 8  # seconds until an address is given up
-RETRIES = 3  # of a cell whose worker died; Dask gives it to another one
 
 
 @contextmanager
 def cluster_executor(address: str) -> Iterator[Executor]:
-    """An executor on the workers of a Dask scheduler.
+    """An executor on the workers of a Dask scheduler, which gives the cell of a worker that died to another one.
 
     Workers need this package and the directory of the sweep under the same path. One cell at a time and one thread
     each suit them best: `NPROC=1 dask worker ADDRESS --nthreads 1`.
@@ -41,4 +41,6 @@ def cluster_executor(address: str) -> Iterator[Executor]:
             "scheduler`, and give its address, such as tcp://host:8786."
         ) from None
     with client:
-        yield client.get_executor(pure=False, retries=RETRIES)
+        if not client.scheduler_info()["workers"]:
+            print(f"{address} has no workers yet; cells wait for the first", file=sys.stderr, flush=True)
+        yield client.get_executor(pure=False)

@@ -3,16 +3,18 @@
 import contextlib
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 __all__ = ["LocalExecutor", "cores"]
 
-# Read by XLA, and by the linear algebra behind NumPy, when they are first used.
-THREADS = ("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+THREADS = "NPROC"  # read by XLA when it is first used
 
 
 def cores() -> int:
@@ -84,7 +86,9 @@ class LocalExecutor(Executor):
 
 def _begin(lifeline, threads: int) -> None:
     """Take so many threads, and leave as soon as the parent is gone, in the middle of whatever this worker does."""
-    os.environ.update(dict.fromkeys(THREADS, str(threads)))
+    os.environ[THREADS] = str(threads)
+    threadpool_limits(threads)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, who closes the lifeline
 
     def watch():
         with contextlib.suppress(EOFError, OSError):

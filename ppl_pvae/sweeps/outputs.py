@@ -1,11 +1,11 @@
 """What a sweep leaves behind beside its cells: findings, figures, the report."""
 
 import json
-import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import filelock
 import numpy as np
 
 from ppl_pvae.analysis.sweeps import findings, match_distortion, write_sweep_report
@@ -17,20 +17,29 @@ __all__ = ["PATH_FILE", "write_outputs"]
 PATH_FILE = "path.npz"
 
 
-def write_outputs(sweep: Sweep, rows: Sequence[Mapping[str, Any]]) -> None:
-    """findings.json, figures/*.png and report.html: from the table alone, but for the dictionaries along β."""
+def write_outputs(sweep: Sweep, problems: Mapping[str, str]) -> None:
+    """The table as it is now, and findings.json, figures/*.png and report.html from it.
+
+    One process at a time: whoever comes last has seen every cell.
+    """
+    with filelock.FileLock(sweep.out / ".outputs.lock"):
+        _write(sweep, sweep.update(problems))
+
+
+def _write(sweep: Sweep, rows: Sequence[Mapping[str, Any]]) -> None:
     from ppl_pvae.analysis.plots import save_figures
     from ppl_pvae.analysis.plots.sweeps import atoms_along_beta, draw_sweep
 
-    found, matches = findings(rows), match_distortion(rows, sweep.grid.match_distortion)
+    there = {row["cell"] for row in rows}
+    found = findings(rows, missing=[cell.name for cell in sweep.cells if cell.name not in there])
+    matches = match_distortion(rows, sweep.grid.match_distortion)
     drawn = draw_sweep(rows)
     if (path := _path(sweep)) is not None:
         drawn["atoms"] = atoms_along_beta(*path)
     figures = save_figures(sweep.out / "figures", drawn)
-    write_sweep_report(
-        sweep.out / "report.html", rows, found, figures, matches, tomllib.loads(grid_to_toml(sweep.grid))
-    )
-    beside = sweep.out / f"findings.json.{os.getpid()}.part"
+    settings = tomllib.loads(grid_to_toml(sweep.grid))
+    write_sweep_report(sweep.out / "report.html", rows, found, figures, matches, settings)
+    beside = sweep.out / "findings.json.part"
     text = json.dumps(found | {"matched": matches.as_dict()}, indent=2, allow_nan=False)
     beside.write_text(text + "\n", encoding="utf-8")
     beside.replace(sweep.out / "findings.json")

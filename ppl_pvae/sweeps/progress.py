@@ -13,6 +13,7 @@ from ppl_pvae.sweeps.task import Task
 __all__ = ["Progress"]
 
 EVERY = 60.0  # seconds between two lines where output goes to a file
+MOVES = 2.0  # seconds between two looks where somebody watches
 SHOWN = 4  # running cells
 
 
@@ -52,7 +53,7 @@ class Progress:
     def look(self) -> None:
         """Show which cells are running, and at what step."""
         now = time.monotonic()
-        if self._lines and now - self._said < EVERY:
+        if now - self._said < (EVERY if self._lines else MOVES):
             return
         self._said = now
         running = [words for task, _ in self._left.values() if (words := _where(task.folder, self._since))]

@@ -4,9 +4,11 @@ import sys
 from collections.abc import Mapping
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
+from typing import NamedTuple
 
-from ppl_pvae.config import Cell
-from ppl_pvae.data import load
+from ppl_pvae.config import Cell, is_program_file, read_about, read_program_file
+from ppl_pvae.data import digest, load
+from ppl_pvae.errors import UserError
 from ppl_pvae.sweeps.cluster import cluster_executor
 from ppl_pvae.sweeps.estimate import disk_of, scale_of, seconds_of
 from ppl_pvae.sweeps.local import LocalExecutor, cores
@@ -40,18 +42,21 @@ def run_sweep(
     UserError
         If data cannot be read, or nobody answers at the address; nothing is written then.
     """
-    costs, mine = _costs(sweep), _names(sweep, shard)
+    mine = _names(sweep, shard)
     tasks = [task for task in sweep.tasks() if task.name in mine]
+    done = len(mine) - len(tasks)
     path = sweep.path_task()
     if path is not None and (shard is None or shard[0] == 1) and not (path.folder / PATH_FILE).is_file():
         tasks = [path, *tasks]
     problems: dict[str, str] = {}
     if tasks:
-        with _executor(cluster, min(workers or cores(), len(tasks))) as where:
+        # As many threads a worker however many cells are left: the digits of a sum depend on them.
+        with _executor(cluster, workers or cores()) as where:
+            costs = _costs(sweep, _images(sweep))
             begin_sweep(sweep)
-            _fit(sweep, tasks, where, costs, problems)
+            _fit(sweep, tasks, where, Progress(tasks, done, [costs.get(task.name, 0.0) for task in tasks]), problems)
     try:
-        write_outputs(sweep, sweep.update(problems))
+        write_outputs(sweep, problems)
     except OSError as problem:
         problems["report"] = f"{problem.strerror or problem}; the table before it is whole"
         print(f"warning: the report cannot be written: {problems['report']}", file=sys.stderr)
@@ -68,9 +73,7 @@ def _executor(cluster: str | None, workers: int) -> AbstractContextManager[Execu
     return LocalExecutor(workers) if cluster is None else cluster_executor(cluster)
 
 
-def _fit(sweep: Sweep, tasks: list[Task], where: Executor, costs: Mapping[str, float], problems) -> None:
-    done = len(sweep.cells) - sum(not task.betas for task in tasks)
-    progress = Progress(tasks, done, [costs.get(task.name, 0.0) for task in tasks])
+def _fit(sweep: Sweep, tasks: list[Task], where: Executor, progress: Progress, problems: dict[str, str]) -> None:
     try:
         for task, problem in fit_all(tasks, where, progress.look):
             if problem is not None:
@@ -89,26 +92,56 @@ def _keep(sweep: Sweep, problems: Mapping[str, str]) -> None:
         print(f"warning: the table cannot be written now: {problem.strerror or problem}", file=sys.stderr)
 
 
-def _costs(sweep: Sweep) -> dict[str, float]:
+class _Images(NamedTuple):
+    """What a sweep has to know of its data: pixels of an image, and letters that other images would not have."""
+
+    pixels: int
+    digest: str
+
+
+def _costs(sweep: Sweep, images: Mapping[str, _Images]) -> dict[str, float]:
     """Seconds of one core that each cell is expected to take; cells that are finished tell how far this is off."""
-    pixels, grid = _pixels(sweep), sweep.grid
+    grid = sweep.grid
     expected = {
-        cell.name: seconds_of(cell.settings, pixels[cell.name], grid.max_doublings, warm_start=grid.warm_start)
+        cell.name: seconds_of(cell.settings, images[cell.name].pixels, grid.max_doublings, warm_start=grid.warm_start)
         for cell in sweep.cells
     }
     scale = scale_of(sweep.rows(), expected)
     return {name: scale * seconds for name, seconds in expected.items()}
 
 
-def _pixels(sweep: Sweep) -> dict[str, int]:
-    """Pixels of an image, by cell; reads every data set once, so that what cannot be read is said before anything."""
-    known: dict[tuple, int] = {}
+def _images(sweep: Sweep) -> dict[str, _Images]:
+    """The images of every cell; reads each data set once, so that what cannot be read is said before anything.
+
+    Raises
+    ------
+    UserError
+        If data cannot be read, or cells that are there were fitted to others.
+    """
+    known: dict[tuple, _Images] = {}
     for cell in sweep.cells:
         which = _data_of(cell)
         if which not in known:
             name, patch_size, seed = which
-            known[which] = load(name, patch_size=patch_size, seed=seed).train.shape[1]
-    return {cell.name: known[_data_of(cell)] for cell in sweep.cells}
+            data = load(name, patch_size=patch_size, seed=seed)
+            known[which] = _Images(data.train.shape[1], digest(data))
+    found = {cell.name: known[_data_of(cell)] for cell in sweep.cells}
+    for cell in sweep.cells:
+        _check_unchanged(sweep, cell, found[cell.name])
+    return found
+
+
+def _check_unchanged(sweep: Sweep, cell: Cell, images: _Images) -> None:
+    """Make sure that a cell which is there was fitted to these images, and by the program that the file holds now."""
+    record = sweep.folder(cell) / "config.toml"
+    if not record.is_file():
+        return
+    about = read_about(record)
+    if about.get("data_digest") != images.digest:
+        raise UserError(f"{sweep.out} was begun with other images of {cell.settings.data}; give --out anew.")
+    program = cell.settings.program
+    if is_program_file(program) and about.get("program_text") != read_program_file(program).text:
+        raise UserError(f"{sweep.out} was begun with another text of {program}; give --out another directory.")
 
 
 def _data_of(cell: Cell) -> tuple[str, int, int]:
@@ -123,7 +156,8 @@ def describe_sweep(sweep: Sweep, *, workers: int | None) -> str:
     UserError
         If data cannot be read.
     """
-    costs, left = _costs(sweep), {task.name for task in sweep.tasks()}
+    images, left = _images(sweep), {task.name for task in sweep.tasks()}
+    costs = _costs(sweep, images)
     lines = [
         f"{cell.name}  from {cell.settings.steps} steps, about {costs[cell.name]:.0f} s"
         if cell.name in left
@@ -131,7 +165,8 @@ def describe_sweep(sweep: Sweep, *, workers: int | None) -> str:
         for cell in sweep.cells
     ]
     workers = workers or cores()
-    hours, disk = sum(costs[name] for name in left) / 3600, disk_of(sweep.cells, _pixels(sweep))
+    hours = sum(costs[name] for name in left) / 3600
+    disk = disk_of(sweep.cells, {name: each.pixels for name, each in images.items()})
     threads = max(1, cores() // workers)
     return "\n".join(
         [

@@ -35,12 +35,16 @@ def fit_all(
                 yield futures[future], _problem(future)
             look()
     except BaseException:
-        where.shutdown(wait=False, cancel_futures=True)
+        for future in left:
+            future.cancel()
+        where.shutdown(wait=False)
         raise
 
 
 def _problem(future: Future) -> str | None:
     """In words; an exception that the cell did not expect has its type with it."""
+    if future.cancelled():
+        return "cancelled: whoever was to fit it is gone"
     error = future.exception()
     if error is None:
         return future.result()

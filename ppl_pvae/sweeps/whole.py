@@ -1,5 +1,6 @@
 """A sweep and its directory: what it consists of, what of it is done, and its table."""
 
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -41,7 +42,7 @@ class Sweep:
         """Write the table anew: from the cells that are there, what went wrong now, and what an earlier table kept.
 
         A cell without a directory, finished in the earlier table, keeps its row: directories may be deleted. Several
-        processes may do this at once.
+        processes may do this at once, and rows of cells that another one has added to the grid stay.
         """
         columns = varied(self.grid)
         with filelock.FileLock(self.out / ".table.lock"):
@@ -54,7 +55,8 @@ class Sweep:
                 ):
                     row = earlier.get(cell.name, row)
                 rows += [] if row is None else [row]
-            write_sweep(self.out / TABLE, rows)
+            mine = {cell.name for cell in self.cells}
+            write_sweep(self.out / TABLE, rows + [row for name, row in earlier.items() if name not in mine])
             return self.rows()
 
     def path_task(self) -> Task | None:
@@ -66,7 +68,9 @@ class Sweep:
         assert first.steps is not None, "the cells of a grid have steps"
         betas = tuple(sorted({c.settings.beta for c in along if replace(c.settings, beta=first.beta) == first}))
         settings = replace(_wherever(first), beta=betas[0], steps=2 * first.steps)
-        folder = self.out / "path" / f"{first.program}-K{first.units}-s{first.seed}"
+        # Another path, of other betas or settings, has another name.
+        mark = hashlib.sha256(repr((settings, betas)).encode()).hexdigest()[:8]
+        folder = self.out / "path" / f"{first.program}-K{first.units}-s{first.seed}-{mark}"
         return Task(f"path/{folder.name}", folder.absolute(), settings, 0, True, betas)
 
     def tasks(self) -> list[Task]:
@@ -140,9 +144,30 @@ def _check_same(out: Path, there: Grid, wanted: Sweep) -> None:
 
 
 def begin_sweep(sweep: Sweep) -> None:
-    """Write what the sweep consists of, so that it can be continued."""
+    """Write what the sweep consists of, so that it can be continued.
+
+    Raises
+    ------
+    UserError
+        If another process has begun another sweep there in the meantime.
+    """
     (sweep.out / "cells").mkdir(parents=True, exist_ok=True)
-    beside = sweep.out / f"{RECORD}.{os.getpid()}.part"
+    with filelock.FileLock(sweep.out / ".table.lock"):
+        if (sweep.out / RECORD).is_file():
+            there = read_grid(sweep.out / RECORD)
+            if _holds(there, sweep.cells) and len(cells_of(there)) > len(sweep.cells):
+                return  # another process of the same sweep, which has grown since
+            _check_same(sweep.out, there, sweep)
+        _record(sweep)
+
+
+def _holds(grid: Grid, cells: Sequence[Cell]) -> bool:
+    known = {cell.name: cell.settings for cell in cells_of(grid)}
+    return all(known.get(cell.name) == cell.settings for cell in cells)
+
+
+def _record(sweep: Sweep) -> None:
+    beside = sweep.out / f"{RECORD}.part"
     beside.write_text(grid_to_toml(sweep.grid), encoding="utf-8")
     beside.replace(sweep.out / RECORD)
 

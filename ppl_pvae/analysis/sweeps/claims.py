@@ -45,7 +45,7 @@ def proportion(curves: Sequence[Curve], failed: Sequence[Row]) -> dict[str, Any]
     """
     claim = "In the Poisson free energy the KL is proportional to the prior firing rates."
     told = [(curve, exponents(curve.points)) for curve in curves]
-    mine = [(curve, e) for curve, e in told if curve.family.is_poisson and e.elasticity is not None]
+    mine = [(curve, e) for curve, e in told if curve.family.is_pvae and e.elasticity is not None]
     details = [about(curve) | e.as_dict() | {"verdict": _of_proportion(e.elasticity)} for curve, e in told]
     honest = (
         "KL_k = r_k f(gain_k) is an identity, so that the claim itself is answered by fixing the rates, and not by a "
@@ -80,7 +80,7 @@ def trade(curves: Sequence[Curve], failed: Sequence[Row]) -> dict[str, Any]:
     and distortion rises with every step of β.
     """
     claim = "Coding rate and firing rate are coupled, and β trades fidelity against energy."
-    mine = [curve for curve in curves if curve.family.is_poisson and len(curve.points) > 1]
+    mine = [curve for curve in curves if curve.family.is_pvae and len(curve.points) > 1]
     if not mine:
         return finding(claim, NOT_ASKED, "No P-VAE is there at two β.", [], failed, curves=[])
     told = [(curve, exponents(curve.points), _trends(curve.points, _TRADE)) for curve in mine]
@@ -115,12 +115,12 @@ def sparsity(curves: Sequence[Curve], failed: Sequence[Row]) -> dict[str, Any]:
     each β. That per unit falls by arithmetic as units are added.
     """
     claim = "Larger β raises sparsity and lowers mean activity monotonically in the P-VAE."
-    mine = [curve for curve in curves if curve.family.is_poisson and len(curve.points) > 1]
+    mine = [curve for curve in curves if curve.family.is_pvae and len(curve.points) > 1]
     if not mine:
         return finding(claim, NOT_ASKED, "No P-VAE is there at two β.", [], failed, curves=[], over_units=[])
     told = [(curve, _trends(curve.points, _SPARSER)) for curve in mine]
     trends = [each for _, trends in told for each in trends]
-    across = _over_units([curve for curve in curves if curve.family.is_poisson])
+    across = _over_units([curve for curve in curves if curve.family.is_pvae])
     reason = (
         f"Over {_betas(mine)}: {_ends(mine, 'zeros', 'zeros', percent=True)}; "
         f"{_ends(mine, 'spikes_per_image', 'spikes per image')}. {worst(trends)}{_said_of_units(across)}"

@@ -107,9 +107,9 @@ def _ratio(curve: Curve) -> float | None:
 def _ranges(curve: Curve) -> dict[str, Any]:
     shares = {name: range_of(curve.points, name) for name in ("zeros", "r2", "active_units")}
     ratio = _ratio(curve)
-    still = {name: ends is None or ends[1] - ends[0] <= UNCHANGED_SHARE for name, ends in shares.items()}
+    still = {name: ends is not None and ends[1] - ends[0] <= UNCHANGED_SHARE for name, ends in shares.items()}
     verdict = NOT_ASKED
-    if shares["zeros"] is not None:
+    if None not in shares.values():
         everything = all(still.values()) and ratio is not None and ratio <= UNCHANGED_RATIO
         verdict = HOLDS if everything else IN_PART if still["zeros"] else FAILS
     last = [curve.points[-1].mean(name) for name in ("r2", "active_units")]

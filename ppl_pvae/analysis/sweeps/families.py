@@ -50,6 +50,11 @@ class Family:
         return self.program == "poisson"
 
     @property
+    def is_pvae(self) -> bool:
+        """Whether it is the P-VAE that claims are about, with rates that are learned; others are controls."""
+        return self.is_poisson and self.prior != "fixed" and not self.others
+
+    @property
     def is_rectified(self) -> bool:
         """Whether it is a rectified Gaussian."""
         return self.program == "rectified-gaussian"

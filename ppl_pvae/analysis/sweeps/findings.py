@@ -11,7 +11,7 @@ from ppl_pvae.analysis.sweeps.claims import COUPLED, PROPORTIONAL, proportion, s
 from ppl_pvae.analysis.sweeps.families import Family, Row, beta_curves, fitted, price_curves, sort_by_family
 from ppl_pvae.analysis.sweeps.price import SAME_CURVE, price
 from ppl_pvae.analysis.sweeps.trends import RELATIVE_TOLERANCE, SHARE_TOLERANCE
-from ppl_pvae.analysis.sweeps.verdicts import name_of
+from ppl_pvae.analysis.sweeps.verdicts import name_of, with_missing
 
 __all__ = ["findings"]
 
@@ -28,7 +28,7 @@ _TOLERANCES = {
 }
 
 
-def findings(rows: Sequence[Row]) -> dict[str, Any]:
+def findings(rows: Sequence[Row], missing: Sequence[str] = ()) -> dict[str, Any]:
     """Judge the claims by the table of a sweep.
 
     A verdict is `holds`, `holds in part`, `fails` or `not asked`. Points are means over seeds. Cells that are not known
@@ -38,19 +38,23 @@ def findings(rows: Sequence[Row]) -> dict[str, Any]:
     ----------
     rows
         As `read_sweep` gives them.
+    missing
+        Names of cells of the grid that have no row yet: while there are any, nothing holds more than in part.
 
     Returns
     -------
     dict
-        `cells`, `converged`, `not_converged`, `not_checked` (numbers of cells), `failed` and `unconverged` (with their
-        names), `families`, `tolerances`, and `claims` by name: `proportion`, `trade`, `coupling`, `sparsity`,
-        `unchanged`, `price`; each has `claim`, `verdict`, `reason`, `cells`, `unconverged`, `unconverged_cells`,
+        `cells`, `converged`, `not_converged`, `not_checked` (numbers of cells), `missing`, `failed` and `unconverged`
+        (with their names), `families`, `tolerances`, and `claims` by name: `proportion`, `trade`, `coupling`,
+        `sparsity`, `unchanged`, `price`; each has `claim`, `verdict`, `reason`, `cells`, `unconverged`, `unconverged_cells`,
         `failed_cells` and its numbers by family and units. Numbers are finite or None.
     """
     done, families = fitted(rows), sort_by_family(rows)
+    claims = {name: with_missing(claim, len(missing)) for name, claim in _claims(rows, families).items()}
     verdicts = [row.get("converged") for row in done]
     found = {
         "cells": len(rows),
+        "missing": list(missing),
         "converged": verdicts.count(True),
         "not_converged": verdicts.count(False),
         "not_checked": len(verdicts) - verdicts.count(True) - verdicts.count(False),
@@ -61,7 +65,7 @@ def findings(rows: Sequence[Row]) -> dict[str, Any]:
         "betas": sorted({row["beta"] for row in rows if row.get("beta") is not None}),
         "seeds": sorted({row["seed"] for row in rows if row.get("seed") is not None}),
         "tolerances": _TOLERANCES,
-        "claims": _claims(rows, families),
+        "claims": claims,
     }
     return _plain(found)
 
@@ -72,7 +76,7 @@ def _claims(rows: Sequence[Row], families: Mapping[Family, list[Row]]) -> dict[s
         return [row for row in there if ((row.get("spike_price") or 0) > 0) == priced]
 
     curves = beta_curves(rows)
-    mine, control = failed(lambda family: family.is_poisson), failed(lambda family: family.is_rectified)
+    mine, control = failed(lambda family: family.is_pvae), failed(lambda family: family.is_rectified)
     return {
         "proportion": proportion(curves, mine),
         "trade": trade(curves, mine),

@@ -94,6 +94,7 @@ def story(found: Mapping[str, Any]) -> str:
     trust += [f"{found['not_converged']} did not"] if found["not_converged"] else []
     trust += [f"{found['not_checked']} were not checked"] if found["not_checked"] else []
     trust += [f"{len(found['failed'])} ended in an error"] if found["failed"] else []
+    trust += [f"{len(found['missing'])} more of the grid are not there yet"] if found["missing"] else []
     verdicts = [claim["verdict"] for claim in found["claims"].values()]
     asked = len(verdicts) - verdicts.count(NOT_ASKED)
     tally = ", ".join(

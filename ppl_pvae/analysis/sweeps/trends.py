@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ppl_pvae.analysis.convergence import SILENT_SPIKES
+from ppl_pvae.analysis.convergence import LOG_RATE_LIMIT, SILENT_SPIKES, ZEROS_LIMIT
 from ppl_pvae.analysis.sweeps.families import Point
 from ppl_pvae.analysis.sweeps.verdicts import FAILS, HOLDS, IN_PART, NOT_ASKED
 
@@ -18,10 +18,10 @@ __all__ = ["RELATIVE_TOLERANCE", "SHARES", "SHARE_TOLERANCE", "Exponents", "Tren
 
 SHARES = frozenset({"zeros", "lifetime_sparseness", "population_sparseness", "r2", "r2_per_image", "active_units"})
 """Metrics that are shares: their changes are taken as they are, and those of amounts relative to the amount."""
-SHARE_TOLERANCE = 0.002
-"""A share that moves by less between neighbours has not moved."""
-RELATIVE_TOLERANCE = 0.005
-"""An amount (spikes, nats, distortion) that moves by a smaller part of itself between neighbours has not moved."""
+SHARE_TOLERANCE = ZEROS_LIMIT
+"""A share that moves by less between neighbours has not moved: converged cells may be as far from their end."""
+RELATIVE_TOLERANCE = LOG_RATE_LIMIT
+"""An amount (spikes, nats, distortion) that moves by a smaller part of itself has not moved, for the same reason."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ppl_pvae.analysis.sweeps.families import Row
 
-__all__ = ["FAILS", "HOLDS", "IN_PART", "NOT_ASKED", "combined", "finding", "name_of"]
+__all__ = ["FAILS", "HOLDS", "IN_PART", "NOT_ASKED", "combined", "finding", "name_of", "with_missing"]
 
 HOLDS, IN_PART, FAILS, NOT_ASKED = "holds", "holds in part", "fails", "not asked"
 
@@ -70,6 +70,16 @@ def finding(
         "failed_cells": [name_of(row) for row in failed],
         **details,
     }
+
+
+def with_missing(claim: Mapping[str, Any], missing: int) -> dict[str, Any]:
+    """A claim of a sweep of which so many cells are not there yet."""
+    if not missing or claim["verdict"] == NOT_ASKED:
+        return dict(claim)
+    capped = IN_PART if claim["verdict"] == HOLDS else claim["verdict"]
+    caveat = f"{claim['caveat']} {missing} cells of the grid are not there yet.".strip()
+    reason = " ".join([claim["opening"], *claim["lines"], caveat]).strip()
+    return {**claim, "verdict": capped, "reason": reason, "caveat": caveat}
 
 
 def _caveat(unsure: Sequence[Row], rows: Sequence[Row], failed: Sequence[Row], *, is_capped: bool) -> str:
