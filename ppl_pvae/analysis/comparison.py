@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Num
 
 from ppl_pvae.analysis.evidence import Difference, paired_difference
 from ppl_pvae.analysis.matching import geometric, neighbours, shared_middle
@@ -48,21 +49,24 @@ class Match:
     between: tuple[str, str]
 
 
-def check_same_images(studies: Sequence[Study]) -> None:
-    """Make sure that all runs were analysed on the same images.
+def check_same_images(images: Mapping[str, Num[np.ndarray, "image ..."]]) -> None:
+    """Make sure that all runs were tested on the same images.
+
+    Parameters
+    ----------
+    images
+        Those of each run, by its name.
 
     Raises
     ------
     UserError
         Naming the two runs that were not.
     """
-    first = studies[0]
-    for other in studies[1:]:
-        if other.posterior.x.shape != first.posterior.x.shape or not np.array_equal(
-            other.posterior.x, first.posterior.x
-        ):
+    (first, same), *others = images.items()
+    for other, x in others:
+        if not np.array_equal(x, same):
             raise UserError(
-                f"{first.name} and {other.name} were tested on different images and cannot be compared image by image; "
+                f"{first} and {other} were tested on different images and cannot be compared image by image; "
                 "give --data NAME to analyse both on the same."
             )
 

@@ -79,4 +79,4 @@ def test_nothing_is_extrapolated():
 
 def test_runs_on_different_images_are_refused():
     with pytest.raises(UserError, match="a and b were tested on different images"):
-        check_same_images([a_study("a"), a_study("b", seed=1)])
+        check_same_images({each.name: each.posterior.x for each in (a_study("a"), a_study("b", seed=1))})
