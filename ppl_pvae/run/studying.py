@@ -1,12 +1,14 @@
 """One run analysed: what is read off its posterior, and what has to be asked of its program."""
 
-from dataclasses import replace
+import os
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
 from ppl_pvae.analysis import posterior_of, summarise
 from ppl_pvae.analysis.gabor import fit_gabors
+from ppl_pvae.analysis.comparison import APART
 from ppl_pvae.analysis.information import UnitBill
 from ppl_pvae.analysis.population import (
     Bounds,
@@ -78,7 +80,7 @@ def study(run: Run, name: str, *, data: str | None = None, full: bool = False) -
         If the other data do not fit.
     """
     posterior = posterior_of(run.tree) if data is None else posterior_on(run, data)
-    beta, summary = run.settings.beta, dict(run.summary)
+    beta, summary = run.settings.beta, {**run.summary, **_settings_apart(run)}
     if data is not None:
         summary |= {**summarise(posterior, beta), "data": data}
     normals = normals_of(run.params, *run.program, run.nets, _some(posterior.x, BILL_IMAGES))
@@ -128,6 +130,12 @@ def _population(p: Posterior, normals: Normals | None) -> Bounds | None:
         return population_bounds(lambda part: density(z[part], normals.loc, normals.scale), np.arange(len(rows)))
     if p.unit_bill is None:
         return None
+def _settings_apart(run: Run) -> dict[str, Any]:
+    """What tells runs apart besides what a row of theirs has."""
+    settings = asdict(run.settings) | {"trained_on": run.settings.data}
+    return {name: settings[name] for name in APART}
+
+
     rates = p.mean[rows]
     return population_bounds(lambda part: poisson_log_probability(z[part], rates), np.arange(len(rows)))
 
