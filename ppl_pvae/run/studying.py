@@ -22,7 +22,7 @@ from ppl_pvae.analysis.study import ImageEvidence, Study
 from ppl_pvae.analysis.tuning import half_contrast, make_gratings, preferred_responses, tuning
 from ppl_pvae.analysis.uncertainty import metric_intervals
 from ppl_pvae.analysis.value_information import gaussian_information, rectified_information
-from ppl_pvae.data import load
+from ppl_pvae.data import from_array, load
 from ppl_pvae.errors import UserError
 from ppl_pvae.inference.values import Normals, normals_of
 from ppl_pvae.models import BUILT_IN
@@ -40,25 +40,43 @@ BILL_IMAGES = 2000
 """Images for the information of values, whose quadrature is dear, and for the bounds of whole codes."""
 
 
-def posterior_on(run: Run, data: str) -> Posterior:
+def posterior_on(run: Run, data) -> Posterior:
     """What a trained program says about the test images of other data.
 
     Raises
+    The KL of latents of the whole data set stays divided by the images that the program was trained on.
+
+    Parameters
+    ----------
+    run
+        A finished run.
+    data
+        What --data of the fit takes, or an array (image, pixel) or (image, y, x).
+
     ------
     UserError
         If the data do not exist or their images are not of the size that the program was trained on.
     """
-    settings = replace(run.settings, data=data)
-    dataset = load(data, patch_size=settings.patch_size, seed=settings.data_seed)
+    settings = replace(run.settings, data=_name_of(data))
+    if isinstance(data, (str, os.PathLike)):
+        dataset = load(data, patch_size=settings.patch_size, seed=settings.data_seed)
+    else:
+        dataset = from_array(data, seed=settings.data_seed)
     if dataset.test.shape[1] != run.nets.pixels:
         raise UserError(
-            f"{data} has images of {dataset.test.shape[1]} pixels and {run.path or 'the run'} was trained on "
+            f"{settings.data} has images of {dataset.test.shape[1]} pixels and {run.path or 'the run'} was trained on "
             f"{run.nets.pixels}; give data of that size."
         )
     own = None if settings.program in BUILT_IN else run.program
-    return describe_posterior(make_plan(settings, dataset, own), run.params)
+    posterior = describe_posterior(make_plan(settings, dataset, own), run.params)
+    trained = float(run.tree.attrs["global_kl"])
+    objective = posterior.objective - posterior.global_kl + trained
+    return replace(posterior, global_kl=trained, objective=objective)
 
 
+
+def _name_of(data) -> str:
+    return os.fspath(data) if isinstance(data, (str, os.PathLike)) else "array"
 def study(run: Run, name: str, *, data: str | None = None, full: bool = False) -> Study:
     """Analyse one run.
 
@@ -69,7 +87,7 @@ def study(run: Run, name: str, *, data: str | None = None, full: bool = False) -
     name
         What it is called in tables.
     data
-        Other data, whose test images are analysed; None for those of the run.
+        Other data, whose test images are analysed: a name or path, or an array; None for those of the run.
     full
         More images and draws for the evidence, refinement of every image's own posterior, calibration on data drawn
         from the program, posterior predictive checks.
@@ -82,7 +100,11 @@ def study(run: Run, name: str, *, data: str | None = None, full: bool = False) -
     posterior = posterior_of(run.tree) if data is None else posterior_on(run, data)
     beta, summary = run.settings.beta, {**run.summary, **_settings_apart(run)}
     if data is not None:
-        summary |= {**summarise(posterior, beta), "data": data}
+        summary |= {**summarise(posterior, beta), "data": _name_of(data)}
+    intervals = metric_intervals(posterior, beta)
+    # What a row of `summary.json` leaves out.
+    more = {key: intervals[key].estimate for key in ("coding_rate_bits", "fano_factor") if key in intervals}
+    summary |= {key: value for key, value in more.items() if np.isfinite(value)}
     normals = normals_of(run.params, *run.program, run.nets, _some(posterior.x, BILL_IMAGES))
     bill = posterior.unit_bill if normals is None else _value_bill(normals)
     notes: list[str] = []
