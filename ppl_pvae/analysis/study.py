@@ -16,6 +16,7 @@ from ppl_pvae.analysis.evidence import PARETO_LIMIT
 from ppl_pvae.analysis.gabor import Gabors
 from ppl_pvae.analysis.information import UnitBill, bits_per_spike
 from ppl_pvae.analysis.intervals import Interval, interval_of_means
+from ppl_pvae.analysis.metrics import fano_factor
 from ppl_pvae.analysis.population import Bounds
 from ppl_pvae.analysis.record import Posterior
 from ppl_pvae.analysis.tuning import Tuning
@@ -127,7 +128,10 @@ class Study:
 def unit_columns(study: Study) -> dict[str, np.ndarray]:
     """One value per unit under each name, (unit,): what `units.csv` holds."""
     p = study.posterior
-    columns = {"use": p.use, "nats_paid": p.kl.mean(axis=0, dtype=np.float64)}
+    paid = p.kl.mean(axis=0, dtype=np.float64) if study.bill is None else study.bill.paid
+    columns = {"use": p.use, "nats_paid": paid}
+    if p.is_count:
+        columns["fano_factor"] = fano_factor(p.z)
     if p.prior_mean is not None:
         columns["prior_rate"] = p.prior_mean.astype(np.float64)
     if study.bill is not None:

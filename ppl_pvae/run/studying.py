@@ -116,7 +116,7 @@ def study(run: Run, name: str, *, data: str | None = None, full: bool = False) -
         name=name,
         summary=summary,
         posterior=posterior,
-        intervals=metric_intervals(posterior, beta),
+        intervals=intervals,
         bill=bill,
         bill_images=len(posterior.x) if normals is None else len(normals.loc),
         unsent=0.0 if normals is None else float((normals.kl - normals.kl_sent).sum(axis=1).mean()),

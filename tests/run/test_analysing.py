@@ -12,7 +12,8 @@ from numpy.testing import assert_allclose
 import ppl_pvae
 from ppl_pvae.analysis import posterior_of
 from ppl_pvae.analysis.information import poisson_bill
-from ppl_pvae.analyze import main
+from ppl_pvae.analysis.metrics import fano_factor
+from ppl_pvae.analyze import main, parse
 from ppl_pvae.inference.values import normals_of
 
 SETTINGS = {"units": 8, "batch_size": 200, "steps": 60, "learning_rate": 0.02, "evaluate_every": 60}
@@ -77,6 +78,10 @@ def test_the_bill_is_that_of_the_posterior(one, runs):
     units = rows(one / "units.csv")
     assert_allclose([float(row["nats_delivered"]) for row in units], exact.delivered)
     assert_allclose(sum(float(row["use"]) for row in units), run.summary["spikes_per_image"], rtol=1e-6)
+    assert_allclose([float(row["fano_factor"]) for row in units], fano_factor(p.z))
+    bits = said["summary"]["coding_rate"] / np.log(2)
+    assert said["intervals"]["coding_rate_bits"]["low"] < bits < said["intervals"]["coding_rate_bits"]["high"]
+    assert "Fano factor" in (one / "report.html").read_text()
 
 
 def test_evidence_is_that_of_the_run(one, runs):
@@ -135,6 +140,8 @@ def test_a_rectified_code_is_billed_for_what_it_sends(both, runs):
 @pytest.mark.slow
 def test_other_data_are_analysed(runs, tmp_path, planted):
     np.save(tmp_path / "other.npy", 2 * planted.images)
+    for row in rows(both / "values" / "units.csv"):  # all three of the same images
+        assert float(row["nats_paid"]) == pytest.approx(float(row["nats_delivered"]) + float(row["nats_mismatch"]))
     out = tmp_path / "out"
     assert main([str(runs / "spikes"), "--data", str(tmp_path / "other.npy"), "--out", str(out)]) == 0
     said = read(out / "analysis.json")
