@@ -83,9 +83,10 @@ class Study:
         Contrast at which a unit's response to its preferred grating is half that at the largest shown, (unit,).
     evidence
         Of some images; None for a program whose draws cannot be weighed.
-    refinement, calibration, checks
+    refinement, calibration, checks, posterior_checks
         What takes longer, as `Run.refine`, `Run.calibrate` and `Run.check` give it; None where it was not asked for, or
-        does not hold. `refinement` is labelled by the index of its images.
+        does not hold. `refinement` is labelled by the index of its images. `checks` are of images and codes beside the
+        prior's, `posterior_checks` of images beside those made again from their own codes.
     notes
         What was left out and why, in sentences.
     """
@@ -105,6 +106,7 @@ class Study:
     refinement: xr.Dataset | None = None
     calibration: xr.Dataset | None = None
     checks: xr.Dataset | None = None
+    posterior_checks: xr.Dataset | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -158,7 +160,8 @@ def study_as_json(study: Study) -> dict[str, Any]:
         "dictionary": _dictionary(study),
         "refinement": _refinement(study),
         "calibration": _calibration(study),
-        "checks": _checks(study),
+        "checks": _checks(study.checks),
+        "posterior_checks": _checks(study.posterior_checks),
         "notes": list(study.notes),
     }
     return _finite(said)
@@ -252,8 +255,8 @@ def _calibration(study: Study) -> dict[str, Any] | None:
     }
 
 
-def _checks(study: Study) -> dict[str, Any] | None:
-    if study.checks is None:
+def _checks(found: xr.Dataset | None) -> dict[str, Any] | None:
+    if found is None:
         return None
     return {
         str(name): {
@@ -263,8 +266,8 @@ def _checks(study: Study) -> dict[str, Any] | None:
             "replicated_deviation": float(each["replicated"].std(ddof=1)),
             "p_value": float(each["p_value"]),
         }
-        for name in study.checks["statistic"].values
-        for each in [study.checks.sel(statistic=name)]
+        for name in found["statistic"].values
+        for each in [found.sel(statistic=name)]
     }
 
 

@@ -258,8 +258,10 @@ def _trust(figures: Mapping[str, Path]) -> str:
     pieces = page.figure(
         figures, "calibration", "Ranks of the true code among posterior draws, on images drawn from the program "
         "itself: flat where posteriors are right.", "wide"
-    ) + page.figure(figures, "checks", "Statistics of the images and of the code beside those that the program itself "
-        "makes.", "wide")  # fmt: skip
+    ) + page.figure(figures, "checks", "Prior prediction: statistics of images and of their codes beside those that "
+        "the program makes by itself.", "wide"
+    ) + page.figure(figures, "posterior_checks", "Posterior prediction: the same of images, each made again from "
+        "its own code; where they differ, code and likelihood lose it.", "wide")  # fmt: skip
     return f"<section><h2>Calibration and predictive checks</h2>{pieces}</section>" if pieces else ""
 
 

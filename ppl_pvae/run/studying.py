@@ -5,10 +5,11 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from ppl_pvae.analysis import posterior_of, summarise
-from ppl_pvae.analysis.gabor import fit_gabors
 from ppl_pvae.analysis.comparison import APART
+from ppl_pvae.analysis.gabor import fit_gabors
 from ppl_pvae.analysis.information import UnitBill
 from ppl_pvae.analysis.population import (
     Bounds,
@@ -43,7 +44,6 @@ BILL_IMAGES = 2000
 def posterior_on(run: Run, data) -> Posterior:
     """What a trained program says about the test images of other data.
 
-    Raises
     The KL of latents of the whole data set stays divided by the images that the program was trained on.
 
     Parameters
@@ -53,6 +53,7 @@ def posterior_on(run: Run, data) -> Posterior:
     data
         What --data of the fit takes, or an array (image, pixel) or (image, y, x).
 
+    Raises
     ------
     UserError
         If the data do not exist or their images are not of the size that the program was trained on.
@@ -74,10 +75,11 @@ def posterior_on(run: Run, data) -> Posterior:
     return replace(posterior, global_kl=trained, objective=objective)
 
 
-
 def _name_of(data) -> str:
     return os.fspath(data) if isinstance(data, (str, os.PathLike)) else "array"
-def study(run: Run, name: str, *, data: str | None = None, full: bool = False) -> Study:
+
+
+def study(run: Run, name: str, *, data=None, full: bool = False) -> Study:
     """Analyse one run.
 
     Parameters
@@ -128,6 +130,12 @@ def study(run: Run, name: str, *, data: str | None = None, full: bool = False) -
     )
 
 
+def _settings_apart(run: Run) -> dict[str, Any]:
+    """What tells runs apart besides what a row of theirs has."""
+    settings = asdict(run.settings) | {"trained_on": run.settings.data}
+    return {name: settings[name] for name in APART}
+
+
 def _some(x: np.ndarray, images: int) -> np.ndarray:
     return x[_rows(len(x), images)]
 
@@ -152,12 +160,6 @@ def _population(p: Posterior, normals: Normals | None) -> Bounds | None:
         return population_bounds(lambda part: density(z[part], normals.loc, normals.scale), np.arange(len(rows)))
     if p.unit_bill is None:
         return None
-def _settings_apart(run: Run) -> dict[str, Any]:
-    """What tells runs apart besides what a row of theirs has."""
-    settings = asdict(run.settings) | {"trained_on": run.settings.data}
-    return {name: settings[name] for name in APART}
-
-
     rates = p.mean[rows]
     return population_bounds(lambda part: poisson_log_probability(z[part], rates), np.arange(len(rows)))
 
@@ -174,19 +176,25 @@ def _evidence(run: Run, p: Posterior, notes: list[str], *, images: int, draws: i
 
 def _what_takes_longer(run: Run, p: Posterior, notes: list[str]) -> dict[str, Any]:
     """Refinement, calibration and predictive checks; a note for each that does not hold."""
-    rows = _rows(len(p.x), REFINED_IMAGES)
+    rows, checked = _rows(len(p.x), REFINED_IMAGES), _some(p.x, CHECKED_IMAGES)
     asked = {
         "refinement": lambda: run.refine(p.x[rows]).assign_coords(image=rows),
         "calibration": lambda: run.calibrate(images=1000, draws=99),
-        "checks": lambda: run.check(p.x[_rows(len(p.x), CHECKED_IMAGES)]),
+        "checks": lambda: run.check(checked),
+        "posterior_checks": lambda: _of_images(run.check(checked, prediction="posterior")),
     }
     found = {}
     for name, ask in asked.items():
         try:
             found[name] = ask()
         except UserError as problem:
-            notes.append(f"No {name}: {problem}")
+            notes.append(f"No {name.replace('_', ' ')}: {problem}")
     return found
+
+
+def _of_images(found: xr.Dataset) -> xr.Dataset:
+    """Without the statistics of codes, which are compared with the prior's whatever images are."""
+    return found.isel(statistic=found["of"].values == "image")
 
 
 def _looks(run: Run, p: Posterior, notes: list[str]) -> dict[str, Any]:

@@ -100,11 +100,18 @@ def test_what_takes_long_is_told(runs, tmp_path):
     assert main([str(runs / "spikes"), "--full", "--out", str(tmp_path / "full")]) == 0
     said = read(tmp_path / "full" / "analysis.json")
     drawn = {path.stem for path in (tmp_path / "full" / "figures").iterdir()}
-    assert drawn == {"delivered", "energy", "evidence", "gabors", "tuned", "refined", "calibration", "checks"}
+    longer = {"refined", "calibration", "checks", "posterior_checks"}
+    assert drawn == {"delivered", "energy", "evidence", "gabors", "tuned"} | longer
     assert said["refinement"]["gap"]["low"] >= 0
     assert said["refinement"]["free_energy_after"] <= said["refinement"]["free_energy_before"]
     assert 0 <= said["calibration"]["p_value"] <= 1
     assert said["checks"]["variance"]["observed"] > 0
+    assert {each["of"] for each in said["checks"].values()} == {"image", "code"}
+    assert {each["of"] for each in said["posterior_checks"].values()} == {"image"}
+    # The same images beside other data sets.
+    off = {way: said[way]["variance"] for way in ("checks", "posterior_checks")}
+    assert off["posterior_checks"]["observed"] == off["checks"]["observed"]
+    assert off["posterior_checks"]["replicated_mean"] != off["checks"]["replicated_mean"]
     assert said["notes"] == []
 
 
