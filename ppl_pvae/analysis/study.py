@@ -114,8 +114,8 @@ class Study:
         """Information per image, nats: summed over units, or the upper bound of the whole code where that is less."""
         if self.bill is None:
             return None
-        total = float(np.sum(self.bill.delivered))
-        return total if self.population is None else min(total, self.population.upper)
+        total = float(np.sum(self.bill.delivered))  # NaN where that of a unit is not known
+        return total if self.population is None else float(np.fmin(total, self.population.upper))
 
     @property
     def gap(self) -> Interval | None:

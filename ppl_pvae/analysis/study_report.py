@@ -107,7 +107,9 @@ def interval_rows(study: Study) -> list[tuple[str, str, str, str, str]]:
 
 def comparison_rows(studies: Sequence[Study]) -> list[tuple[str, ...]]:
     """A line per metric, a column per run, headings first."""
-    keys = [key for key in studies[0].summary if any(words.metric_rows({key: 0.0}, True))]
+    every = dict.fromkeys(key for s in studies for key in s.summary)
+    keys = [key for key in every if any(words.metric_rows({key: 0.0}, True))]
+    spikes = all(s.posterior.is_count for s in studies)
     rows: list[tuple[str, ...]] = [("", *(s.name for s in studies))]
     rows.append(("convergence", *(words.badge(s.summary.get("converged")) for s in studies)))
     for name in ("program", "prior", "pays", "units", "beta"):
@@ -115,7 +117,8 @@ def comparison_rows(studies: Sequence[Study]) -> list[tuple[str, ...]]:
     for key in keys:
         told = [_cell(s, key) for s in studies]
         if any(text != "–" for text in told):
-            label, _, unit, _ = words.metric_rows({key: studies[0].summary.get(key)}, True)[0]
+            row = {key: studies[0].summary.get(key)}
+            label, _, unit, _ = (words.metric_rows(row, spikes) or words.metric_rows(row, True))[0]
             rows.append((f"{label}, {unit}" if unit else label, *told))
     rows.append(("Gabor-like units", *(_dictionary_cell(s, "share_gabor") for s in studies)))
     rows.append(("half width of tuning, degrees", *(_dictionary_cell(s, "median_half_width_degrees") for s in studies)))
