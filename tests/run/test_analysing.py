@@ -140,6 +140,8 @@ def test_a_rectified_code_is_billed_for_what_it_sends(both, runs):
     assert (normals.kl_sent <= normals.kl + 1e-5).all()
     assert_allclose(bill["unsent"], (normals.kl - normals.kl_sent).sum(axis=1).mean(), rtol=1e-5)
     assert bill["unsent"] > 0
+    for row in rows(both / "values" / "units.csv"):  # all three of the same images
+        assert float(row["nats_paid"]) == pytest.approx(float(row["nats_delivered"]) + float(row["nats_mismatch"]))
     # What is sent is worth no more than is paid for sending it.
     assert 0 < bill["delivered"] <= bill["paid"] - bill["unsent"]
 
@@ -147,13 +149,17 @@ def test_a_rectified_code_is_billed_for_what_it_sends(both, runs):
 @pytest.mark.slow
 def test_other_data_are_analysed(runs, tmp_path, planted):
     np.save(tmp_path / "other.npy", 2 * planted.images)
-    for row in rows(both / "values" / "units.csv"):  # all three of the same images
-        assert float(row["nats_paid"]) == pytest.approx(float(row["nats_delivered"]) + float(row["nats_mismatch"]))
     out = tmp_path / "out"
     assert main([str(runs / "spikes"), "--data", str(tmp_path / "other.npy"), "--out", str(out)]) == 0
     said = read(out / "analysis.json")
     assert said["summary"]["data"] == str(tmp_path / "other.npy")
     assert said["summary"]["distortion"] > 2 * read(runs / "spikes" / "summary.json")["distortion"]
+
+
+def test_other_data_do_not_take_the_place_of_the_run_s_own(runs):
+    run = runs / "spikes"
+    assert parse([str(run)])[1] == run / "analysis"
+    assert parse([str(run), "--data", "some/where/other.npy"])[1] == run / "analysis-other"
 
 
 # --- what cannot be ---
@@ -197,6 +203,7 @@ def test_runs_on_different_data_are_not_compared(capsys, tmp_path, runs, planted
     ppl_pvae.train("poisson", planted.images[::-1], out=tmp_path / "other", **SETTINGS | {"steps": 2})
     said = refused(capsys, runs / "spikes", tmp_path / "other", "--out", tmp_path / "out")
     assert "spikes and other were tested on different images" in said
+    assert "analysing" not in said  # it is seen before the work
     assert not (tmp_path / "out").exists()
 
 
@@ -208,5 +215,6 @@ def test_data_and_places_that_do_not_fit_are_refused(capsys, tmp_path, runs):
     (tmp_path / "file").write_text("")
     assert "is a file" in refused(capsys, runs / "spikes", "--out", tmp_path / "file")
     assert "has a run" in refused(capsys, runs / "spikes", "--out", runs / "values")
+    assert "name those runs" in refused(capsys, runs / "spikes", "--match-distortion", "20")
+    assert "must be > 0" in refused(capsys, runs / "spikes", runs / "values", "--match-distortion", "nan")
     assert not (tmp_path / "out").exists()
-    assert "analysing" not in said  # it is seen before the work
