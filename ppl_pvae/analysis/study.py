@@ -50,8 +50,13 @@ class ImageEvidence:
 
     @property
     def heavy(self) -> float:
-        """Share of images whose k̂ is above 0.7."""
+        """Share of images whose k̂ is above 0.7; one without a k̂ is not counted as such."""
         return float(np.mean(self.pareto_k > PARETO_LIMIT))
+
+    @property
+    def without_k(self) -> float:
+        """Share of images that have no k̂: no tail to fit, as where few codes are drawn again and again."""
+        return float(np.mean(np.isnan(self.pareto_k)))
 
 
 @dataclass(frozen=True)
@@ -212,7 +217,8 @@ def _evidence(study: Study) -> dict[str, Any] | None:
     if e is None:
         return None
     mean = interval_of_means(e.log_evidence, study.posterior.group[e.image])
-    return {"log_evidence": asdict(mean), "images": len(e.image), "draws": e.draws, "share_k_above_0.7": e.heavy}
+    shares = {"share_k_above_0.7": e.heavy, "share_without_k": e.without_k}
+    return {"log_evidence": asdict(mean), "images": len(e.image), "draws": e.draws, **shares}
 
 
 def _dictionary(study: Study) -> dict[str, Any] | None:

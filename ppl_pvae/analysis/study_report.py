@@ -227,11 +227,13 @@ def _evidence(said: Mapping[str, Any], figures: Mapping[str, Path]) -> str:
     e = said["evidence"]
     if e is None:
         return ""
-    mean, heavy = e["log_evidence"], e["share_k_above_0.7"]
+    mean, heavy, unknown = e["log_evidence"], e["share_k_above_0.7"], e["share_without_k"]
     text = (
         f"log p(x) ≥ {words.number(mean['estimate'])} nats on average over {e['images']} images with {e['draws']:,} "
         f"codes each; k̂ is above 0.7 for {100 * heavy:.0f}% of them, whose bound is far below log p(x)."
     )
+    if unknown > 0:
+        text += f" {100 * unknown:.0f}% have no k̂, since few codes make up the tail of their weights."
     picture = page.figure(figures, "evidence", "Left: k̂ of the weights. Right: what drawing many codes gains.", "wide")
     return f"<section><h2>Evidence, and how far to trust it</h2><p>{escape(text)}</p>{picture}</section>"
 

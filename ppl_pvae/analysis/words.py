@@ -20,7 +20,7 @@ _METRICS = {
     "distortion_sampled": ("distortion, sampled", "nats per image", "at one posterior draw"),
     "squared_error": ("squared error", "per image", "summed over pixels, at one posterior draw"),
     "coding_rate": ("coding rate", "nats per image", "KL from prior to posterior, summed over units"),
-    "coding_rate_bits": ("… in bits", "bits per image", "coding rate / log 2"),
+    "coding_rate_bits": ("coding rate in bits", "bits per image", "coding rate / log 2"),
     "global_kl": ("KL of global latents", "nats per image", "of the whole data set, divided by its training images"),
     "firing_rate": ("{activity} per unit", "per image", "mean over units and images"),
     "spikes_per_image": ("{activity} per image", "", "summed over units"),

@@ -38,6 +38,18 @@ def test_a_unit_without_a_number_leaves_the_others_theirs():
     assert_allclose(broken.delivered, 5.0)
 
 
+def test_images_without_a_k_are_told(tmp_path):
+    said = a_study("a", evidence=np.full(60, -3.0), steps=10)
+    k = np.where(np.arange(60) < 15, np.nan, 0.9)
+    for unknown, told in ((k, True), (np.full(60, 0.9), False)):
+        one = replace(said, evidence=replace(said.evidence, pareto_k=unknown))
+        write_study_report(tmp_path / "report.html", one, {})
+        assert ("25% have no k̂" in (tmp_path / "report.html").read_text()) == told
+    assert (
+        study_as_json(replace(said, evidence=replace(said.evidence, pareto_k=k)))["evidence"]["share_without_k"] == 0.25
+    )
+
+
 def test_images_without_a_finite_bound_do_not_stop_the_picture():
     bound = np.where(np.arange(60) < 2, -np.inf, -3.0)
     said = a_study("a", evidence=bound)
