@@ -31,8 +31,10 @@ from ppl_pvae.run.outcome import describe_posterior
 from ppl_pvae.run.plan import make_plan
 from ppl_pvae.run.record import Run
 
-__all__ = ["posterior_on", "study"]
+__all__ = ["posterior_on", "row_on", "study"]
 
+OF_ITS_IMAGES = ("log_evidence", "log_evidence_se")
+"""What the row of a sweep's cell has besides the numbers of `summarise`."""
 CONTRASTS = np.array([0.0, 0.125, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0])
 """Amplitudes of the gratings shown, in pixel values; units are tuned at 1."""
 REFINED_IMAGES = 1000
@@ -100,9 +102,7 @@ def study(run: Run, name: str, *, data=None, full: bool = False) -> Study:
         If the other data do not fit.
     """
     posterior = posterior_of(run.tree) if data is None else posterior_on(run, data)
-    beta, summary = run.settings.beta, {**run.summary, **_settings_apart(run)}
-    if data is not None:
-        summary |= {**summarise(posterior, beta), "data": _name_of(data)}
+    beta, summary = run.settings.beta, row_on(run, posterior, data)
     intervals = metric_intervals(posterior, beta)
     # What a row of `summary.json` leaves out.
     more = {key: intervals[key].estimate for key in ("coding_rate_bits", "fano_factor") if key in intervals}
@@ -130,10 +130,17 @@ def study(run: Run, name: str, *, data=None, full: bool = False) -> Study:
     )
 
 
-def _settings_apart(run: Run) -> dict[str, Any]:
-    """What tells runs apart besides what a row of theirs has."""
+def row_on(run: Run, posterior: Posterior, data) -> dict[str, Any]:
+    """The row of a run with the settings that tell runs apart; on other data nothing is left that its own images said.
+
+    What its row says of the training stays.
+    """
     settings = asdict(run.settings) | {"trained_on": run.settings.data}
-    return {name: settings[name] for name in APART}
+    row = {**run.summary, **{name: settings[name] for name in APART}}
+    if data is None:
+        return row
+    own = {name: value for name, value in row.items() if name not in OF_ITS_IMAGES}
+    return own | summarise(posterior, run.settings.beta) | {"data": _name_of(data)}
 
 
 def _some(x: np.ndarray, images: int) -> np.ndarray:

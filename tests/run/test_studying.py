@@ -48,3 +48,15 @@ def test_an_array_will_do_and_so_will_its_file(read, tmp_path):
     np.testing.assert_array_equal(*tests)
     with pytest.raises(UserError, match="array has images of 9 pixels and the run was trained on 16"):
         studying.posterior_on(RUN, images(400, 9))
+
+
+def test_a_row_on_other_data_keeps_what_it_says_of_the_training_only():
+    posterior = planted_posterior()
+    cell = replace(Settings(), data="natural", encoder="mlp")
+    row = {"converged": True, "coding_rate": -1.0, "log_evidence": -300.0, "data": "natural"}
+    run = SimpleNamespace(settings=cell, summary=row)
+    assert studying.row_on(run, posterior, None)["log_evidence"] == -300.0
+    other = studying.row_on(run, posterior, "synthetic")
+    assert "log_evidence" not in other
+    assert other["coding_rate"] == pytest.approx(posterior.kl.sum(axis=1).mean(), rel=1e-5)
+    assert {"converged": True, "data": "synthetic", "trained_on": "natural", "encoder": "mlp"}.items() <= other.items()
