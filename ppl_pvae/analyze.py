@@ -1,5 +1,6 @@
 """Analyse the posterior of one run, or compare several: `python -m ppl_pvae.analyze RUN [RUN ...]`."""
 
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -27,7 +28,8 @@ class Command:
     match_distortion: float | None = None
     """Compare programs with several runs at this distortion, nats; the middle of the range they share unless given."""
     out: Path | None = None
-    """Directory to write to; RUN/analysis for one run, runs/comparison for several, numbered if taken."""
+    """Directory to write to; RUN/analysis for one run, RUN/analysis-DATA on other data, runs/comparison for several,
+    numbered if taken."""
 
 
 def parse(arguments: Sequence[str]) -> tuple[Command, Path]:
@@ -45,16 +47,29 @@ def parse(arguments: Sequence[str]) -> tuple[Command, Path]:
     for path in command.runs:
         if not (path / "config.toml").is_file():
             raise UserError(f"{path} is no run directory: it has no config.toml; give the directory that a fit wrote.")
-    out = command.out or _default_directory(command.runs)
+    _check_distortion(command)
+    out = command.out or _default_directory(command.runs, command.data)
     check_writable(out)
     if command.out is not None and (out / "config.toml").exists():
         raise UserError(f"{out} has a run; give --out another directory.")
     return command, out
 
 
-def _default_directory(runs: Sequence[Path]) -> Path:
+def _check_distortion(command: Command) -> None:
+    wanted = command.match_distortion
+    if wanted is None:
+        return
+    if len(command.runs) < 2:
+        raise UserError(
+            "--match-distortion compares programs with several runs each; name those runs, or leave it out."
+        )
+    if not 0 < wanted < math.inf:
+        raise UserError(f"match_distortion must be > 0 and finite, got {wanted}.")
+
+
+def _default_directory(runs: Sequence[Path], data: str | None) -> Path:
     if len(runs) == 1:
-        return runs[0] / "analysis"
+        return runs[0] / ("analysis" if data is None else f"analysis-{Path(data).stem}")
     return free_directory(Path("runs") / "comparison")
 
 

@@ -6,15 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Num
 
 from ppl_pvae.analysis.evidence import Difference, paired_difference
 from ppl_pvae.analysis.matching import geometric, neighbours, shared_middle
 from ppl_pvae.analysis.study import Study
 from ppl_pvae.errors import UserError
 
-__all__ = ["MATCHED", "Match", "Pair", "check_same_images", "differences_of", "families", "match_distortion"]
+__all__ = ["APART", "MATCHED", "Match", "Pair", "check_same_images", "differences_of", "families", "match_distortion"]
 
 MATCHED = ("spikes_per_image", "coding_rate")
+APART = ("trained_on", "likelihood", "noise", "encoder", "decoder", "width", "depth", "decoder_bias", "dispersion")
+APART += ("concentration",)
 
 
 @dataclass(frozen=True)
@@ -48,21 +51,24 @@ class Match:
     between: tuple[str, str]
 
 
-def check_same_images(studies: Sequence[Study]) -> None:
-    """Make sure that all runs were analysed on the same images.
+def check_same_images(images: Mapping[str, Num[np.ndarray, "image ..."]]) -> None:
+    """Make sure that all runs were tested on the same images.
+
+    Parameters
+    ----------
+    images
+        Those of each run, by its name.
 
     Raises
     ------
     UserError
         Naming the two runs that were not.
     """
-    first = studies[0]
-    for other in studies[1:]:
-        if other.posterior.x.shape != first.posterior.x.shape or not np.array_equal(
-            other.posterior.x, first.posterior.x
-        ):
+    (first, same), *others = images.items()
+    for other, x in others:
+        if not np.array_equal(x, same):
             raise UserError(
-                f"{first.name} and {other.name} were tested on different images and cannot be compared image by image; "
+                f"{first} and {other} were tested on different images and cannot be compared image by image; "
                 "give --data NAME to analyse both on the same."
             )
 
@@ -87,12 +93,22 @@ def differences_of(studies: Sequence[Study], quantity: str = "log_evidence") -> 
 
 
 def families(studies: Sequence[Study]) -> dict[str, list[Study]]:
-    """Runs that differ in β, price and seed at most, by what they have in common in words, in order of appearance."""
-    found: dict[str, list[Study]] = {}
+    """Runs that differ in β, price and seed at most, by what they have in common in words, in order of appearance.
+
+    Data that were trained on, networks, likelihood and dispersion are named where runs that are otherwise of one family
+    differ in them.
+    """
+    alike: dict[str, list[Study]] = {}
     for s in studies:
         parts = [str(s.summary[name]) for name in ("program", "prior", "pays") if s.summary.get(name)]
         bias = [] if s.summary.get("encoder_bias", True) else ["no bias"]
-        found.setdefault(", ".join([*parts, *bias, f"K = {s.summary['units']}"]), []).append(s)
+        alike.setdefault(", ".join([*parts, *bias, f"K = {s.summary['units']}"]), []).append(s)
+    found: dict[str, list[Study]] = {}
+    for label, members in alike.items():
+        varied = [name for name in APART if len({s.summary.get(name) for s in members}) > 1]
+        for s in members:
+            told = [f"{name.replace('_', ' ')} {s.summary.get(name)}" for name in varied]
+            found.setdefault(", ".join([label, *told]), []).append(s)
     return found
 
 
@@ -109,22 +125,22 @@ def match_distortion(studies: Sequence[Study], distortion: float | None = None) 
     distortion
         At which to compare; by default the middle of the range that all programs with two runs or more share.
     """
-    several = [sorted(rows, key=_distortion) for rows in families(studies).values() if len(rows) > 1]
+    several = {name: sorted(rows, key=_distortion) for name, rows in families(studies).items() if len(rows) > 1}
     if distortion is None:
-        distortion = shared_middle([(_distortion(rows[0]), _distortion(rows[-1])) for rows in several])
+        distortion = shared_middle([(_distortion(rows[0]), _distortion(rows[-1])) for rows in several.values()])
     if distortion is None:
         return []
-    return [match for rows in several if (match := _between(rows, distortion)) is not None]
+    return [match for name, rows in several.items() if (match := _between(name, rows, distortion)) is not None]
 
 
 def _distortion(study: Study) -> float:
     return float(study.summary["distortion"])
 
 
-def _between(rows: list[Study], distortion: float) -> Match | None:
+def _between(program: str, rows: list[Study], distortion: float) -> Match | None:
     found = neighbours([_distortion(s) for s in rows], distortion)
     if found is None:
         return None
     near, far, share = rows[found[0]], rows[found[1]], found[2]
     paid = {key: geometric(near.summary[key], far.summary[key], share) for key in MATCHED}
-    return Match(next(iter(families([near]))), distortion, paid, (near.name, far.name))
+    return Match(program, distortion, paid, (near.name, far.name))

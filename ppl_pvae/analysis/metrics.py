@@ -7,6 +7,8 @@ Source: the evaluation code of the Poisson VAE papers (Vafaii, Galor & Yates 202
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from jaxtyping import Bool, Float, Num
 
@@ -14,10 +16,12 @@ __all__ = [
     "ACTIVE_NATS",
     "active_units",
     "coding_rate",
+    "coding_rate_bits",
     "fano_factor",
     "firing_rate",
     "is_active",
     "lifetime_sparseness",
+    "mean_fano_factor",
     "nats_per_spike",
     "nats_per_unit",
     "population_sparseness",
@@ -129,6 +133,12 @@ def fano_factor(z: Num[np.ndarray, "image unit"]) -> Float[np.ndarray, " unit"]:
     return np.where(mean > 0, z.var(axis=0, dtype=np.float64) / np.where(mean > 0, mean, 1.0), np.nan)
 
 
+def mean_fano_factor(z: Num[np.ndarray, "image unit"]) -> float:
+    """Fano factor averaged over the units that are not silent (ours); NaN where all are."""
+    each = fano_factor(z)
+    return float(np.nanmean(each)) if not np.isnan(each).all() else float("nan")
+
+
 def nats_per_unit(kl: Float[np.ndarray, "image unit"]) -> Float[np.ndarray, " unit"]:
     """Mean cost of each unit over images, (unit,), nats."""
     return kl.mean(axis=0, dtype=np.float64)
@@ -147,6 +157,11 @@ def active_units(kl: Float[np.ndarray, "image unit"]) -> float:
 def coding_rate(kl: Float[np.ndarray, "image unit"]) -> float:
     """Nats that the code of one image costs: sum over units of the KL, averaged over images."""
     return float(nats_per_unit(kl).sum())
+
+
+def coding_rate_bits(kl: Float[np.ndarray, "image unit"]) -> float:
+    """The coding rate in bits: nats / log 2."""
+    return coding_rate(kl) / math.log(2)
 
 
 def nats_per_spike(kl: Float[np.ndarray, "image unit"], rate: Float[np.ndarray, "image unit"]) -> float:

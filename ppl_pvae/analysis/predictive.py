@@ -215,8 +215,7 @@ def code_statistics(z: Num[np.ndarray, "image unit"], *, signed: bool = False) -
     if signed:
         found["variance of a unit"] = float(z.var(axis=0, dtype=np.float64).mean())
     else:
-        fano = metrics.fano_factor(z)
-        found["Fano factor"] = float(np.nanmean(fano)) if not np.isnan(fano).all() else float("nan")
+        found["Fano factor"] = metrics.mean_fano_factor(z)
         found["share of zeros"] = metrics.zeros(z)
     found["RMS correlation"] = unit_correlation(z)
     found["variance of the total"] = float(z.sum(axis=1, dtype=np.float64).var())

@@ -16,6 +16,7 @@ from ppl_pvae.analysis.evidence import PARETO_LIMIT
 from ppl_pvae.analysis.gabor import Gabors
 from ppl_pvae.analysis.information import UnitBill, bits_per_spike
 from ppl_pvae.analysis.intervals import Interval, interval_of_means
+from ppl_pvae.analysis.metrics import fano_factor
 from ppl_pvae.analysis.population import Bounds
 from ppl_pvae.analysis.record import Posterior
 from ppl_pvae.analysis.tuning import Tuning
@@ -49,8 +50,13 @@ class ImageEvidence:
 
     @property
     def heavy(self) -> float:
-        """Share of images whose k̂ is above 0.7."""
+        """Share of images whose k̂ is above 0.7; one without a k̂ is not counted as such."""
         return float(np.mean(self.pareto_k > PARETO_LIMIT))
+
+    @property
+    def without_k(self) -> float:
+        """Share of images that have no k̂: no tail to fit, as where few codes are drawn again and again."""
+        return float(np.mean(np.isnan(self.pareto_k)))
 
 
 @dataclass(frozen=True)
@@ -82,9 +88,10 @@ class Study:
         Contrast at which a unit's response to its preferred grating is half that at the largest shown, (unit,).
     evidence
         Of some images; None for a program whose draws cannot be weighed.
-    refinement, calibration, checks
+    refinement, calibration, checks, posterior_checks
         What takes longer, as `Run.refine`, `Run.calibrate` and `Run.check` give it; None where it was not asked for, or
-        does not hold. `refinement` is labelled by the index of its images.
+        does not hold. `refinement` is labelled by the index of its images. `checks` are of images and codes beside the
+        prior's, `posterior_checks` of images beside those made again from their own codes.
     notes
         What was left out and why, in sentences.
     """
@@ -104,6 +111,7 @@ class Study:
     refinement: xr.Dataset | None = None
     calibration: xr.Dataset | None = None
     checks: xr.Dataset | None = None
+    posterior_checks: xr.Dataset | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -111,8 +119,8 @@ class Study:
         """Information per image, nats: summed over units, or the upper bound of the whole code where that is less."""
         if self.bill is None:
             return None
-        total = float(np.sum(self.bill.delivered))
-        return total if self.population is None else min(total, self.population.upper)
+        total = float(np.sum(self.bill.delivered))  # NaN where that of a unit is not known
+        return total if self.population is None else float(np.fmin(total, self.population.upper))
 
     @property
     def gap(self) -> Interval | None:
@@ -127,7 +135,10 @@ class Study:
 def unit_columns(study: Study) -> dict[str, np.ndarray]:
     """One value per unit under each name, (unit,): what `units.csv` holds."""
     p = study.posterior
-    columns = {"use": p.use, "nats_paid": p.kl.mean(axis=0, dtype=np.float64)}
+    paid = p.kl.mean(axis=0, dtype=np.float64) if study.bill is None else study.bill.paid
+    columns = {"use": p.use, "nats_paid": paid}
+    if p.is_count:
+        columns["fano_factor"] = fano_factor(p.z)
     if p.prior_mean is not None:
         columns["prior_rate"] = p.prior_mean.astype(np.float64)
     if study.bill is not None:
@@ -154,7 +165,8 @@ def study_as_json(study: Study) -> dict[str, Any]:
         "dictionary": _dictionary(study),
         "refinement": _refinement(study),
         "calibration": _calibration(study),
-        "checks": _checks(study),
+        "checks": _checks(study.checks),
+        "posterior_checks": _checks(study.posterior_checks),
         "notes": list(study.notes),
     }
     return _finite(said)
@@ -205,7 +217,8 @@ def _evidence(study: Study) -> dict[str, Any] | None:
     if e is None:
         return None
     mean = interval_of_means(e.log_evidence, study.posterior.group[e.image])
-    return {"log_evidence": asdict(mean), "images": len(e.image), "draws": e.draws, "share_k_above_0.7": e.heavy}
+    shares = {"share_k_above_0.7": e.heavy, "share_without_k": e.without_k}
+    return {"log_evidence": asdict(mean), "images": len(e.image), "draws": e.draws, **shares}
 
 
 def _dictionary(study: Study) -> dict[str, Any] | None:
@@ -248,8 +261,8 @@ def _calibration(study: Study) -> dict[str, Any] | None:
     }
 
 
-def _checks(study: Study) -> dict[str, Any] | None:
-    if study.checks is None:
+def _checks(found: xr.Dataset | None) -> dict[str, Any] | None:
+    if found is None:
         return None
     return {
         str(name): {
@@ -259,8 +272,8 @@ def _checks(study: Study) -> dict[str, Any] | None:
             "replicated_deviation": float(each["replicated"].std(ddof=1)),
             "p_value": float(each["p_value"]),
         }
-        for name in study.checks["statistic"].values
-        for each in [study.checks.sel(statistic=name)]
+        for name in found["statistic"].values
+        for each in [found.sel(statistic=name)]
     }
 
 

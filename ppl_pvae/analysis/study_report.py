@@ -107,7 +107,9 @@ def interval_rows(study: Study) -> list[tuple[str, str, str, str, str]]:
 
 def comparison_rows(studies: Sequence[Study]) -> list[tuple[str, ...]]:
     """A line per metric, a column per run, headings first."""
-    keys = [key for key in studies[0].summary if any(words.metric_rows({key: 0.0}, True))]
+    every = dict.fromkeys(key for s in studies for key in s.summary)
+    keys = [key for key in every if any(words.metric_rows({key: 0.0}, True))]
+    spikes = all(s.posterior.is_count for s in studies)
     rows: list[tuple[str, ...]] = [("", *(s.name for s in studies))]
     rows.append(("convergence", *(words.badge(s.summary.get("converged")) for s in studies)))
     for name in ("program", "prior", "pays", "units", "beta"):
@@ -115,7 +117,8 @@ def comparison_rows(studies: Sequence[Study]) -> list[tuple[str, ...]]:
     for key in keys:
         told = [_cell(s, key) for s in studies]
         if any(text != "–" for text in told):
-            label, _, unit, _ = words.metric_rows({key: studies[0].summary.get(key)}, True)[0]
+            row = {key: studies[0].summary.get(key)}
+            label, _, unit, _ = (words.metric_rows(row, spikes) or words.metric_rows(row, True))[0]
             rows.append((f"{label}, {unit}" if unit else label, *told))
     rows.append(("Gabor-like units", *(_dictionary_cell(s, "share_gabor") for s in studies)))
     rows.append(("half width of tuning, degrees", *(_dictionary_cell(s, "median_half_width_degrees") for s in studies)))
@@ -224,11 +227,13 @@ def _evidence(said: Mapping[str, Any], figures: Mapping[str, Path]) -> str:
     e = said["evidence"]
     if e is None:
         return ""
-    mean, heavy = e["log_evidence"], e["share_k_above_0.7"]
+    mean, heavy, unknown = e["log_evidence"], e["share_k_above_0.7"], e["share_without_k"]
     text = (
         f"log p(x) ≥ {words.number(mean['estimate'])} nats on average over {e['images']} images with {e['draws']:,} "
         f"codes each; k̂ is above 0.7 for {100 * heavy:.0f}% of them, whose bound is far below log p(x)."
     )
+    if unknown > 0:
+        text += f" {100 * unknown:.0f}% have no k̂, since few codes make up the tail of their weights."
     picture = page.figure(figures, "evidence", "Left: k̂ of the weights. Right: what drawing many codes gains.", "wide")
     return f"<section><h2>Evidence, and how far to trust it</h2><p>{escape(text)}</p>{picture}</section>"
 
@@ -258,8 +263,10 @@ def _trust(figures: Mapping[str, Path]) -> str:
     pieces = page.figure(
         figures, "calibration", "Ranks of the true code among posterior draws, on images drawn from the program "
         "itself: flat where posteriors are right.", "wide"
-    ) + page.figure(figures, "checks", "Statistics of the images and of the code beside those that the program itself "
-        "makes.", "wide")  # fmt: skip
+    ) + page.figure(figures, "checks", "Prior prediction: statistics of images and of their codes beside those that "
+        "the program makes by itself.", "wide"
+    ) + page.figure(figures, "posterior_checks", "Posterior prediction: the same of images, each made again from "
+        "its own code; where they differ, code and likelihood lose it.", "wide")  # fmt: skip
     return f"<section><h2>Calibration and predictive checks</h2>{pieces}</section>" if pieces else ""
 
 

@@ -19,6 +19,8 @@ __all__ = ["FORMAT_VERSION", "datatree", "open_tree", "write_tree"]
 FORMAT_VERSION = 3
 """Raised when a reader of older files would misread a newer one."""
 
+_GROUPS = ("posterior", "observed_data", "sample_stats", "constant_data")
+"""That every tree has."""
 _IMAGE_UNIT = ("image", "unit")
 _IMAGE_PIXEL = ("image", "pixel")
 
@@ -92,7 +94,8 @@ def open_tree(path: str | os.PathLike[str]) -> xr.DataTree:
             f"{path} is no netCDF file: expected a posterior.nc that a finished run left behind."
         ) from error
     version = tree.attrs.get("format_version")
-    if version is None or "posterior" not in tree.children:
+    is_whole = set(_GROUPS) <= set(tree.children)
+    if not isinstance(version, (int, np.integer)) or (version <= FORMAT_VERSION and not is_whole):
         tree.close()
         raise UserError(f"{path} holds no posterior of this package: expected a posterior.nc that a run left behind.")
     if version > FORMAT_VERSION:

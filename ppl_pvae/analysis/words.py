@@ -20,6 +20,7 @@ _METRICS = {
     "distortion_sampled": ("distortion, sampled", "nats per image", "at one posterior draw"),
     "squared_error": ("squared error", "per image", "summed over pixels, at one posterior draw"),
     "coding_rate": ("coding rate", "nats per image", "KL from prior to posterior, summed over units"),
+    "coding_rate_bits": ("coding rate in bits", "bits per image", "coding rate / log 2"),
     "global_kl": ("KL of global latents", "nats per image", "of the whole data set, divided by its training images"),
     "firing_rate": ("{activity} per unit", "per image", "mean over units and images"),
     "spikes_per_image": ("{activity} per image", "", "summed over units"),
@@ -33,6 +34,7 @@ _METRICS = {
     "information": ("information", "nats per image", "delivered: what each unit tells of the image, summed over units"),
     "mismatch": ("mismatch", "nats per image", "paid and not delivered: coding rate − information"),
     "bits_per_spike": ("bits per spike", "bits", "information / spikes per image"),
+    "fano_factor": ("Fano factor", "", "variance / mean of counts over images, averaged over units that fire"),
     "rate_mismatch": ("rate mismatch", "log", "largest |log r − log E λ| over active units"),
     "objective": ("objective", "nats per image", "what training minimised, as relaxed"),
     "train_free_energy": ("free energy, training", "nats per image", "the same on training images"),
@@ -40,7 +42,7 @@ _METRICS = {
     "seconds": ("time", "s", "training, analysis and figures"),
 }
 
-_OF_COUNTS = {"nats_per_spike", "information", "mismatch", "bits_per_spike"}
+_OF_COUNTS = {"nats_per_spike", "information", "mismatch", "bits_per_spike", "fano_factor"}
 
 _OPENINGS = {True: "Converged", False: "Not converged", None: "Convergence not checked"}
 

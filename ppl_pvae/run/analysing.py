@@ -44,13 +44,16 @@ def analyse_to_directory(
         is opened and checked before anything is written.
     """
     names, runs = names_of(paths), [open_run(path) for path in paths]
+    if data is None:
+        check_same_images(
+            {name: np.asarray(run.tree["observed_data"]["x"]) for name, run in zip(names, runs, strict=True)}
+        )
     studies = []
     for name, run in zip(names, runs, strict=True):
         if progress:
             print(f"analysing {name} ...", file=sys.stderr, flush=True)
         studies.append(study(run, name, data=data, full=full))
-        if len(studies) > 1:
-            check_same_images(studies)
+        check_same_images({each.name: each.posterior.x for each in studies})
     out.mkdir(parents=True, exist_ok=True)
     if len(studies) == 1:
         _write_study(out, studies[0])

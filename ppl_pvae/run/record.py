@@ -192,7 +192,7 @@ class Run:
             raise UserError(f"program {self.settings.program!r}: {problem}") from None
         return as_dataset(refined, **asked)
 
-    def study(self, name: str | None = None, *, data: str | None = None, full: bool = False) -> Study:
+    def study(self, name: str | None = None, *, data=None, full: bool = False) -> Study:
         """Everything that `python -m ppl_pvae.analyze` works out about one run, as a record.
 
         Parameters
@@ -200,7 +200,8 @@ class Run:
         name
             What the run is called in tables and legends; the name of its directory, or of its program, unless said.
         data
-            Other data, whose test images are analysed; None for those of the run.
+            Other data, whose test images are analysed: what --data of the fit takes, or an array; None for those of
+            the run.
         full
             More images and draws for the evidence, refinement, calibration and predictive checks.
 

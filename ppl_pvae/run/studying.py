@@ -1,11 +1,14 @@
 """One run analysed: what is read off its posterior, and what has to be asked of its program."""
 
-from dataclasses import replace
+import os
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from ppl_pvae.analysis import posterior_of, summarise
+from ppl_pvae.analysis.comparison import APART
 from ppl_pvae.analysis.gabor import fit_gabors
 from ppl_pvae.analysis.information import UnitBill
 from ppl_pvae.analysis.population import (
@@ -20,7 +23,7 @@ from ppl_pvae.analysis.study import ImageEvidence, Study
 from ppl_pvae.analysis.tuning import half_contrast, make_gratings, preferred_responses, tuning
 from ppl_pvae.analysis.uncertainty import metric_intervals
 from ppl_pvae.analysis.value_information import gaussian_information, rectified_information
-from ppl_pvae.data import load
+from ppl_pvae.data import from_array, load
 from ppl_pvae.errors import UserError
 from ppl_pvae.inference.values import Normals, normals_of
 from ppl_pvae.models import BUILT_IN
@@ -28,8 +31,10 @@ from ppl_pvae.run.outcome import describe_posterior
 from ppl_pvae.run.plan import make_plan
 from ppl_pvae.run.record import Run
 
-__all__ = ["posterior_on", "study"]
+__all__ = ["posterior_on", "row_on", "study"]
 
+OF_ITS_IMAGES = ("log_evidence", "log_evidence_se")
+"""What the row of a sweep's cell has besides the numbers of `summarise`."""
 CONTRASTS = np.array([0.0, 0.125, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0])
 """Amplitudes of the gratings shown, in pixel values; units are tuned at 1."""
 REFINED_IMAGES = 1000
@@ -38,26 +43,45 @@ BILL_IMAGES = 2000
 """Images for the information of values, whose quadrature is dear, and for the bounds of whole codes."""
 
 
-def posterior_on(run: Run, data: str) -> Posterior:
+def posterior_on(run: Run, data) -> Posterior:
     """What a trained program says about the test images of other data.
+
+    The KL of latents of the whole data set stays divided by the images that the program was trained on.
+
+    Parameters
+    ----------
+    run
+        A finished run.
+    data
+        What --data of the fit takes, or an array (image, pixel) or (image, y, x).
 
     Raises
     ------
     UserError
         If the data do not exist or their images are not of the size that the program was trained on.
     """
-    settings = replace(run.settings, data=data)
-    dataset = load(data, patch_size=settings.patch_size, seed=settings.data_seed)
+    settings = replace(run.settings, data=_name_of(data))
+    if isinstance(data, (str, os.PathLike)):
+        dataset = load(data, patch_size=settings.patch_size, seed=settings.data_seed)
+    else:
+        dataset = from_array(data, seed=settings.data_seed)
     if dataset.test.shape[1] != run.nets.pixels:
         raise UserError(
-            f"{data} has images of {dataset.test.shape[1]} pixels and {run.path or 'the run'} was trained on "
+            f"{settings.data} has images of {dataset.test.shape[1]} pixels and {run.path or 'the run'} was trained on "
             f"{run.nets.pixels}; give data of that size."
         )
     own = None if settings.program in BUILT_IN else run.program
-    return describe_posterior(make_plan(settings, dataset, own), run.params)
+    posterior = describe_posterior(make_plan(settings, dataset, own), run.params)
+    trained = float(run.tree.attrs["global_kl"])
+    objective = posterior.objective - posterior.global_kl + trained
+    return replace(posterior, global_kl=trained, objective=objective)
 
 
-def study(run: Run, name: str, *, data: str | None = None, full: bool = False) -> Study:
+def _name_of(data) -> str:
+    return os.fspath(data) if isinstance(data, (str, os.PathLike)) else "array"
+
+
+def study(run: Run, name: str, *, data=None, full: bool = False) -> Study:
     """Analyse one run.
 
     Parameters
@@ -67,7 +91,7 @@ def study(run: Run, name: str, *, data: str | None = None, full: bool = False) -
     name
         What it is called in tables.
     data
-        Other data, whose test images are analysed; None for those of the run.
+        Other data, whose test images are analysed: a name or path, or an array; None for those of the run.
     full
         More images and draws for the evidence, refinement of every image's own posterior, calibration on data drawn
         from the program, posterior predictive checks.
@@ -78,9 +102,11 @@ def study(run: Run, name: str, *, data: str | None = None, full: bool = False) -
         If the other data do not fit.
     """
     posterior = posterior_of(run.tree) if data is None else posterior_on(run, data)
-    beta, summary = run.settings.beta, dict(run.summary)
-    if data is not None:
-        summary |= {**summarise(posterior, beta), "data": data}
+    beta, summary = run.settings.beta, row_on(run, posterior, data)
+    intervals = metric_intervals(posterior, beta)
+    # What a row of `summary.json` leaves out.
+    more = {key: intervals[key].estimate for key in ("coding_rate_bits", "fano_factor") if key in intervals}
+    summary |= {key: value for key, value in more.items() if np.isfinite(value)}
     normals = normals_of(run.params, *run.program, run.nets, _some(posterior.x, BILL_IMAGES))
     bill = posterior.unit_bill if normals is None else _value_bill(normals)
     notes: list[str] = []
@@ -92,7 +118,7 @@ def study(run: Run, name: str, *, data: str | None = None, full: bool = False) -
         name=name,
         summary=summary,
         posterior=posterior,
-        intervals=metric_intervals(posterior, beta),
+        intervals=intervals,
         bill=bill,
         bill_images=len(posterior.x) if normals is None else len(normals.loc),
         unsent=0.0 if normals is None else float((normals.kl - normals.kl_sent).sum(axis=1).mean()),
@@ -102,6 +128,19 @@ def study(run: Run, name: str, *, data: str | None = None, full: bool = False) -
         **longer,
         notes=tuple(notes),
     )
+
+
+def row_on(run: Run, posterior: Posterior, data) -> dict[str, Any]:
+    """The row of a run with the settings that tell runs apart; on other data nothing is left that its own images said.
+
+    What its row says of the training stays.
+    """
+    settings = asdict(run.settings) | {"trained_on": run.settings.data}
+    row = {**run.summary, **{name: settings[name] for name in APART}}
+    if data is None:
+        return row
+    own = {name: value for name, value in row.items() if name not in OF_ITS_IMAGES}
+    return own | summarise(posterior, run.settings.beta) | {"data": _name_of(data)}
 
 
 def _some(x: np.ndarray, images: int) -> np.ndarray:
@@ -144,19 +183,25 @@ def _evidence(run: Run, p: Posterior, notes: list[str], *, images: int, draws: i
 
 def _what_takes_longer(run: Run, p: Posterior, notes: list[str]) -> dict[str, Any]:
     """Refinement, calibration and predictive checks; a note for each that does not hold."""
-    rows = _rows(len(p.x), REFINED_IMAGES)
+    rows, checked = _rows(len(p.x), REFINED_IMAGES), _some(p.x, CHECKED_IMAGES)
     asked = {
         "refinement": lambda: run.refine(p.x[rows]).assign_coords(image=rows),
         "calibration": lambda: run.calibrate(images=1000, draws=99),
-        "checks": lambda: run.check(p.x[_rows(len(p.x), CHECKED_IMAGES)]),
+        "checks": lambda: run.check(checked),
+        "posterior_checks": lambda: _of_images(run.check(checked, prediction="posterior")),
     }
     found = {}
     for name, ask in asked.items():
         try:
             found[name] = ask()
         except UserError as problem:
-            notes.append(f"No {name}: {problem}")
+            notes.append(f"No {name.replace('_', ' ')}: {problem}")
     return found
+
+
+def _of_images(found: xr.Dataset) -> xr.Dataset:
+    """Without the statistics of codes, which are compared with the prior's whatever images are."""
+    return found.isel(statistic=found["of"].values == "image")
 
 
 def _looks(run: Run, p: Posterior, notes: list[str]) -> dict[str, Any]:

@@ -71,6 +71,23 @@ def test_variants_of_a_program_are_told_apart():
     }
 
 
+def test_runs_of_other_networks_or_other_data_are_no_family():
+    """Nothing is read off between a linear code and an mlp's; what all have in common is not named."""
+    runs = [
+        a_study("a", encoder="linear", likelihood="gaussian", trained_on="natural", distortion=100.0),
+        a_study("b", encoder="mlp", likelihood="gaussian", trained_on="natural", distortion=140.0, beta=4.0),
+        a_study("c", encoder="linear", likelihood="gaussian", trained_on="synthetic", distortion=150.0, beta=4.0),
+        a_study("d", encoder="linear", likelihood="gaussian", trained_on="natural", distortion=160.0, beta=8.0),
+    ]
+    assert {label: [s.name for s in rows] for label, rows in families(runs).items()} == {
+        "poisson, K = 64, trained on natural, encoder linear": ["a", "d"],
+        "poisson, K = 64, trained on natural, encoder mlp": ["b"],
+        "poisson, K = 64, trained on synthetic, encoder linear": ["c"],
+    }
+    (match,) = match_distortion(runs)
+    assert (match.program, match.between) == ("poisson, K = 64, trained on natural, encoder linear", ("a", "d"))
+
+
 def test_nothing_is_extrapolated():
     runs = [a_study("a", distortion=100.0), a_study("b", distortion=120.0)]
     assert match_distortion(runs, 130.0) == []
@@ -79,4 +96,4 @@ def test_nothing_is_extrapolated():
 
 def test_runs_on_different_images_are_refused():
     with pytest.raises(UserError, match="a and b were tested on different images"):
-        check_same_images([a_study("a"), a_study("b", seed=1)])
+        check_same_images({each.name: each.posterior.x for each in (a_study("a"), a_study("b", seed=1))})

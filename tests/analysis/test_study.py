@@ -1,11 +1,17 @@
-"""What is not known of a run is told as such, in its numbers and on its page."""
+"""What is not known of a run is told as such, in its numbers, pictures and on its page; many runs are all shown."""
 
 from dataclasses import replace
 
 import numpy as np
+from numpy.testing import assert_allclose
 
+from ppl_pvae.analysis.plots.delivered import delivered
+from ppl_pvae.analysis.plots.efficiency import efficiency
+from ppl_pvae.analysis.plots.evidence import evidence
+from ppl_pvae.analysis.plots.versus import bills
+from ppl_pvae.analysis.population import Bounds
 from ppl_pvae.analysis.study import study_as_json
-from ppl_pvae.analysis.study_report import write_study_report
+from ppl_pvae.analysis.study_report import comparison_rows, write_study_report
 from tests.analysis.test_comparison import a_study
 
 
@@ -16,3 +22,49 @@ def test_a_bill_that_cannot_be_worked_out_has_no_share(tmp_path):
     assert study_as_json(broken)["bill"]["delivered"] is None
     write_study_report(tmp_path / "report.html", broken, {})
     assert "One by one, units deliver –;" in (tmp_path / "report.html").read_text()
+
+
+def test_a_unit_without_a_number_leaves_the_others_theirs():
+    """The picture counts the units it knows, no bar is drawn of an unknown length, and a bound stays one."""
+    whole = a_study("a", steps=10)
+    got = whole.bill.delivered.copy()
+    got[3] = np.nan
+    bill = replace(whole.bill, delivered=got, mismatch=whole.bill.paid - got)
+    assert "nan" not in delivered(bill).axes[0].get_title("left")
+    assert "1 unit not known" in delivered(bill).axes[0].get_title("left")
+    broken = replace(whole, name="broken", bill=bill, population=Bounds(1.0, 5.0, 0.1, 0.1, 7.6))
+    assert [text.get_text() for text in bills([whole, broken]).axes[0].get_yticklabels()] == ["a"]
+    assert bills([broken]) is None
+    assert_allclose(broken.delivered, 5.0)
+
+
+def test_images_without_a_k_are_told(tmp_path):
+    said = a_study("a", evidence=np.full(60, -3.0), steps=10)
+    k = np.where(np.arange(60) < 15, np.nan, 0.9)
+    for unknown, told in ((k, True), (np.full(60, 0.9), False)):
+        one = replace(said, evidence=replace(said.evidence, pareto_k=unknown))
+        write_study_report(tmp_path / "report.html", one, {})
+        assert ("25% have no k̂" in (tmp_path / "report.html").read_text()) == told
+    assert (
+        study_as_json(replace(said, evidence=replace(said.evidence, pareto_k=k)))["evidence"]["share_without_k"] == 0.25
+    )
+
+
+def test_images_without_a_finite_bound_do_not_stop_the_picture():
+    bound = np.where(np.arange(60) < 2, -np.inf, -3.0)
+    said = a_study("a", evidence=bound)
+    assert "2 images have none" in evidence(said.posterior, said.evidence).axes[1].get_title("left")
+
+
+def test_more_runs_than_colours_are_all_drawn():
+    runs = [a_study(f"run {i}", steps=10) for i in range(10)]
+    assert [text.get_text() for text in efficiency(runs).axes[0].get_legend().get_texts()] == [s.name for s in runs]
+
+
+def test_spikes_are_said_of_counts_only():
+    """Of values alone, and of both kinds side by side, it is activity."""
+    counts, values = a_study("a"), a_study("b", "rectified")
+    for runs, word in (([counts], "spikes"), ([values], "activity"), ([counts, values], "activity")):
+        labels = [row[0] for row in comparison_rows(runs)]
+        assert f"{word} per image" in labels
+    assert "bits per spike, bits" in labels

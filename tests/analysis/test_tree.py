@@ -62,10 +62,19 @@ def test_arviz_summarises_rates_over_images(make_posterior):
     np.testing.assert_allclose(counts["mean"].astype(float), p.draws[:, 0].mean(0), rtol=1e-6)
 
 
+def test_arviz_finds_the_narrowest_interval_of_rates_over_images(make_posterior):
+    """Every interval that holds nine images in ten by a loop; none of them is narrower."""
+    p = make_posterior(units=3)
+    found = arviz_stats.hdi(datatree(p)["posterior"]["rate"], dim="image", prob=0.9).values
+    for (low, high), rates in zip(found, p.mean.T, strict=True):
+        ordered, held = np.sort(rates), int(np.floor(0.9 * len(rates)))
+        np.testing.assert_allclose(high - low, (ordered[held:] - ordered[:-held]).min(), rtol=1e-5)
+
+
 def test_arviz_plots_rates_over_images(make_posterior):
     plots = pytest.importorskip("arviz_plots")
     tree = datatree(make_posterior(units=3))
-    for plot in (plots.plot_forest, plots.plot_dist):
+    for plot in (plots.plot_forest, plots.plot_dist, plots.plot_ridge):
         drawn = plot(tree, var_names=["rate"], sample_dims=["image"], coords={"unit": [0, 2]}, backend="none")
         assert "rate" in drawn.viz.children or any("rate" in group for group in drawn.viz.children.values())
 
@@ -81,6 +90,19 @@ def test_what_is_no_posterior_is_refused_in_words(tmp_path, content):
         path.write_bytes(content)
     with pytest.raises(UserError, match=r"posterior\.nc"):
         open_tree(path)
+
+
+@pytest.mark.parametrize("version", ["1.0", None])
+def test_a_tree_of_another_package_is_refused(make_posterior, tmp_path, version):
+    """One whose version is a text, or that lacks a group which is read."""
+    tree = datatree(make_posterior(units=2, images=20))
+    if version is None:
+        del tree["sample_stats"]
+    else:
+        tree.attrs["format_version"] = version
+    write_tree(tmp_path / "posterior.nc", tree)
+    with pytest.raises(UserError, match="holds no posterior of this package"):
+        open_tree(tmp_path / "posterior.nc")
 
 
 def test_a_newer_format_is_refused(make_posterior, tmp_path):

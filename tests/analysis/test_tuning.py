@@ -3,7 +3,14 @@
 import numpy as np
 from numpy.testing import assert_allclose
 
-from ppl_pvae.analysis.tuning import circular_variance, half_width, make_gratings, tuning
+from ppl_pvae.analysis.tuning import (
+    circular_variance,
+    half_contrast,
+    half_width,
+    make_gratings,
+    preferred_responses,
+    tuning,
+)
 
 ANGLES = np.arange(36) * np.pi / 36
 
@@ -68,3 +75,24 @@ def test_energy_does_not_care_about_phase_and_silence_has_no_tuning():
     assert found.modulation[0] < 0.02
     assert_allclose(found.orientation[0], g.orientation[4])
     assert np.isnan([found.modulation[1], found.circular_variance[1], found.half_width[1]]).all()
+
+
+def test_half_contrast_of_known_curves():
+    contrast = np.array([0.0, 0.5, 1.0, 2.0])
+    linear, saturating = 1 + contrast, np.array([0.0, 8.0, 10.0, 10.0])
+    flat, falling = np.ones(4), -contrast
+    found = half_contrast(np.column_stack([linear, saturating, flat, falling]), contrast)
+    # From 1 to 3 half the way is 2, at 1; from 0 to 10 it is 5, on the line from 0 to 8 at 0.5 · 5/8.
+    assert_allclose(found, [1.0, 0.5 * 5 / 8, np.nan, np.nan], rtol=1e-12)
+
+
+def test_the_response_to_the_preferred_grating_at_any_contrast():
+    """Of rectified filters it is their mean over phases, by a loop, and in proportion to contrast."""
+    shown = make_gratings((16, 16), orientations=12, frequencies=(0.0625, 0.125, 0.25), phases=8)
+    filters = shown.images.reshape(12, 3, 8, -1)[[3, 9], [1, 2], [2, 0]]
+    rates = np.maximum(shown.images @ filters.T, 0)
+    tuned = tuning(rates, shown)
+    by_loop = [max(rates[i : i + 8, k].mean() for i in range(0, len(rates), 8)) for k in range(2)]
+    assert_allclose(preferred_responses(rates, shown, tuned), by_loop, rtol=1e-6)
+    fainter = np.maximum(0.25 * shown.images @ filters.T, 0)
+    assert_allclose(preferred_responses(fainter, shown, tuned), np.array(by_loop) / 4, rtol=1e-6)

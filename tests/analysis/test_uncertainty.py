@@ -1,5 +1,8 @@
 """Intervals of every metric against recomputing the metric for each resample."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
@@ -12,7 +15,8 @@ from tests.analysis.conftest import planted_posterior
 @pytest.mark.parametrize("kind", ["poisson", "rectified", "gaussian"])
 def test_estimates_are_those_of_the_summary(kind):
     p = planted_posterior(kind)
-    row = summarise(p, 0.7)
+    row = summarise(p, 0.7) | {"coding_rate_bits": metrics.coding_rate(p.kl) / np.log(2)}
+    row["fano_factor"] = np.nanmean(metrics.fano_factor(p.z))
     for key, inside in metric_intervals(p, 0.7).items():
         assert_allclose(inside.estimate, row[key], rtol=2e-5, atol=1e-7, err_msg=key)
         assert inside.low <= inside.estimate <= inside.high
@@ -28,6 +32,9 @@ def test_estimates_are_those_of_the_summary(kind):
         ("active_units", metrics.active_units, ("kl",)),
         ("nats_per_spike", metrics.nats_per_spike, ("kl", "mean")),
         ("coding_rate", metrics.coding_rate, ("kl",)),
+        ("coding_rate_bits", metrics.coding_rate_bits, ("kl",)),
+        ("r2_per_image", metrics.r2_per_image, ("x", "squared_error")),
+        ("fano_factor", metrics.mean_fano_factor, ("z",)),
     ],
 )
 def test_intervals_are_those_of_resampling_the_images(key, metric, names):
@@ -39,5 +46,17 @@ def test_intervals_are_those_of_resampling_the_images(key, metric, names):
     assert_allclose([fast.low, fast.high], [slow.low, slow.high], rtol=loose, atol=1e-7)
 
 
+def test_flat_images_and_silent_units_have_no_part_in_a_mean_that_they_have_no_value_for():
+    """Half of the images of one value, half of the units silent: the metrics of the others, to float precision."""
+    p = planted_posterior("poisson", images=120)
+    x, z = p.x.copy(), p.z.copy()
+    x[::2], z[:, ::2] = 1.0, 0
+    found = metric_intervals(replace(p, x=x, z=z), 1.0)
+    varied, firing = metrics.r2_per_image(x[1::2], p.squared_error[1::2]), metrics.fano_factor(z[:, 1::2]).mean()
+    assert_allclose(found["r2_per_image"].estimate, varied, rtol=1e-6)
+    assert_allclose(found["fano_factor"].estimate, firing, rtol=1e-5)
+
+
 def test_intervals_of_codes_that_are_no_counts_leave_spikes_out():
-    assert "nats_per_spike" not in metric_intervals(planted_posterior("gaussian"), 1.0)
+    found = metric_intervals(planted_posterior("gaussian"), 1.0)
+    assert not {"nats_per_spike", "fano_factor"} & set(found)

@@ -12,7 +12,8 @@ from numpy.testing import assert_allclose
 import ppl_pvae
 from ppl_pvae.analysis import posterior_of
 from ppl_pvae.analysis.information import poisson_bill
-from ppl_pvae.analyze import main
+from ppl_pvae.analysis.metrics import fano_factor
+from ppl_pvae.analyze import main, parse
 from ppl_pvae.inference.values import normals_of
 
 SETTINGS = {"units": 8, "batch_size": 200, "steps": 60, "learning_rate": 0.02, "evaluate_every": 60}
@@ -77,6 +78,10 @@ def test_the_bill_is_that_of_the_posterior(one, runs):
     units = rows(one / "units.csv")
     assert_allclose([float(row["nats_delivered"]) for row in units], exact.delivered)
     assert_allclose(sum(float(row["use"]) for row in units), run.summary["spikes_per_image"], rtol=1e-6)
+    assert_allclose([float(row["fano_factor"]) for row in units], fano_factor(p.z))
+    bits = said["summary"]["coding_rate"] / np.log(2)
+    assert said["intervals"]["coding_rate_bits"]["low"] < bits < said["intervals"]["coding_rate_bits"]["high"]
+    assert "Fano factor" in (one / "report.html").read_text()
 
 
 def test_evidence_is_that_of_the_run(one, runs):
@@ -95,11 +100,18 @@ def test_what_takes_long_is_told(runs, tmp_path):
     assert main([str(runs / "spikes"), "--full", "--out", str(tmp_path / "full")]) == 0
     said = read(tmp_path / "full" / "analysis.json")
     drawn = {path.stem for path in (tmp_path / "full" / "figures").iterdir()}
-    assert drawn == {"delivered", "energy", "evidence", "gabors", "tuned", "refined", "calibration", "checks"}
+    longer = {"refined", "calibration", "checks", "posterior_checks"}
+    assert drawn == {"delivered", "energy", "evidence", "gabors", "tuned"} | longer
     assert said["refinement"]["gap"]["low"] >= 0
     assert said["refinement"]["free_energy_after"] <= said["refinement"]["free_energy_before"]
     assert 0 <= said["calibration"]["p_value"] <= 1
     assert said["checks"]["variance"]["observed"] > 0
+    assert {each["of"] for each in said["checks"].values()} == {"image", "code"}
+    assert {each["of"] for each in said["posterior_checks"].values()} == {"image"}
+    # The same images beside other data sets.
+    off = {way: said[way]["variance"] for way in ("checks", "posterior_checks")}
+    assert off["posterior_checks"]["observed"] == off["checks"]["observed"]
+    assert off["posterior_checks"]["replicated_mean"] != off["checks"]["replicated_mean"]
     assert said["notes"] == []
 
 
@@ -128,6 +140,8 @@ def test_a_rectified_code_is_billed_for_what_it_sends(both, runs):
     assert (normals.kl_sent <= normals.kl + 1e-5).all()
     assert_allclose(bill["unsent"], (normals.kl - normals.kl_sent).sum(axis=1).mean(), rtol=1e-5)
     assert bill["unsent"] > 0
+    for row in rows(both / "values" / "units.csv"):  # all three of the same images
+        assert float(row["nats_paid"]) == pytest.approx(float(row["nats_delivered"]) + float(row["nats_mismatch"]))
     # What is sent is worth no more than is paid for sending it.
     assert 0 < bill["delivered"] <= bill["paid"] - bill["unsent"]
 
@@ -142,13 +156,19 @@ def test_other_data_are_analysed(runs, tmp_path, planted):
     assert said["summary"]["distortion"] > 2 * read(runs / "spikes" / "summary.json")["distortion"]
 
 
+def test_other_data_do_not_take_the_place_of_the_run_s_own(runs):
+    run = runs / "spikes"
+    assert parse([str(run)])[1] == run / "analysis"
+    assert parse([str(run), "--data", "some/where/other.npy"])[1] == run / "analysis-other"
+
+
 # --- what cannot be ---
 
 
 def refused(capsys, *arguments):
     """What the command says, having returned 2 and said it in two lines at most."""
     assert main([str(each) for each in arguments]) == 2
-    told = [line for line in capsys.readouterr().err.strip().splitlines() if not line.startswith("analysing")]
+    told = capsys.readouterr().err.strip().splitlines()
     assert 1 <= len(told) <= 2
     return " ".join(told)
 
@@ -183,6 +203,7 @@ def test_runs_on_different_data_are_not_compared(capsys, tmp_path, runs, planted
     ppl_pvae.train("poisson", planted.images[::-1], out=tmp_path / "other", **SETTINGS | {"steps": 2})
     said = refused(capsys, runs / "spikes", tmp_path / "other", "--out", tmp_path / "out")
     assert "spikes and other were tested on different images" in said
+    assert "analysing" not in said  # it is seen before the work
     assert not (tmp_path / "out").exists()
 
 
@@ -194,4 +215,6 @@ def test_data_and_places_that_do_not_fit_are_refused(capsys, tmp_path, runs):
     (tmp_path / "file").write_text("")
     assert "is a file" in refused(capsys, runs / "spikes", "--out", tmp_path / "file")
     assert "has a run" in refused(capsys, runs / "spikes", "--out", runs / "values")
+    assert "name those runs" in refused(capsys, runs / "spikes", "--match-distortion", "20")
+    assert "must be > 0" in refused(capsys, runs / "spikes", runs / "values", "--match-distortion", "nan")
     assert not (tmp_path / "out").exists()

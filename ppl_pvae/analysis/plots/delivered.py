@@ -39,6 +39,8 @@ def delivered(bill: UnitBill) -> Figure:
             ax.scatter(paid[who & seen], got[who & seen], s=size, color=colour, alpha=0.5, linewidth=0, label=name)
     ax.legend(loc="upper left")
     ax.text(0.97, 0.06, "mismatch", transform=ax.transAxes, ha="right", color=GREY, fontsize=7)
-    share = 100 * got.sum() / paid.sum()
-    ax.set_title(f"{short(got.sum())} of {short(paid.sum())} nats are delivered, {share:.0f}%")
+    known = np.isfinite(got)
+    sent, cost, unknown = got[known].sum(), paid[known].sum(), int((~known).sum())
+    rest = f"; {unknown} unit{'s' if unknown > 1 else ''} not known" if unknown else ""
+    ax.set_title(f"{short(sent)} of {short(cost)} nats are delivered, {100 * sent / cost:.0f}%{rest}")
     return fig

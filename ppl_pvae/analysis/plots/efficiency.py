@@ -27,12 +27,12 @@ def efficiency(studies: Sequence[Study]) -> Figure | None:
     fig = figure(4.6, 2.9)
     ax = fig.subplots()
     drawn = []
-    for s, colour in zip(studies, COLOURS, strict=False):
+    for i, s in enumerate(studies):
         spikes, units = float(s.posterior.use.sum()), s.posterior.mean.shape[1]
         if not s.posterior.is_count or not s.delivered or spikes == 0:
             continue
         curve = s.delivered / np.log(2) / (spikes + RATIOS * units)
-        ax.plot(RATIOS, curve, color=colour, label=s.name)
+        ax.plot(RATIOS, curve, color=COLOURS[i % len(COLOURS)], label=s.name)
         drawn.append(curve)
     if not drawn:
         return None

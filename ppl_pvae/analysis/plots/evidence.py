@@ -27,8 +27,11 @@ def evidence(posterior: Posterior, weighed: ImageEvidence) -> Figure:
     rows = weighed.image
     cost = posterior.distortion[rows] + posterior.likelihood_constant + posterior.kl[rows].sum(axis=1)
     gain = weighed.log_evidence + cost
+    finite = np.isfinite(gain)
+    missing, gain = int((~finite).sum()), gain[finite]
     right.hist(gain, bins=30, color=BLUE)
     right.axvline(0, color=GREY, linewidth=0.8)
     right.set(xlabel=f"bound with {weighed.draws:,} draws − ELBO, nats", ylabel="images")
-    right.set_title(f"the draws gain {gain.mean():.1f} nats per image")
+    told = f"the draws gain {gain.mean():.1f} nats per image" if len(gain) else "no image has a bound"
+    right.set_title(f"{told}; {missing} images have none" if missing else told)
     return fig

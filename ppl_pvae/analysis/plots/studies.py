@@ -37,6 +37,7 @@ def draw_study(study: Study) -> dict[str, Figure]:
         "refined": None if study.refinement is None else refined(study.refinement),
         "calibration": None if study.calibration is None else _ranks(study.calibration),
         "checks": None if study.checks is None else _checks(study.checks),
+        "posterior_checks": None if study.posterior_checks is None else _checks(study.posterior_checks),
     }
     drawn = {name: fig for name, fig in figures.items() if fig is not None}
     for fig in drawn.values():

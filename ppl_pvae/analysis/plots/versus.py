@@ -58,8 +58,11 @@ def uses(studies: Sequence[Study]) -> Figure:
 
 @styled
 def bills(studies: Sequence[Study]) -> Figure | None:
-    """Nats paid per image, split into delivered, mismatch and never sent, a bar a run; None where none has a bill."""
-    known = [s for s in studies if s.bill is not None]
+    """Nats paid per image, split into delivered, mismatch and never sent, a bar a run; None where none has a bill.
+
+    A run with a unit whose information is not known has no bar.
+    """
+    known = [s for s in studies if s.bill is not None and np.isfinite(s.bill.delivered).all()]
     if not known:
         return None
     fig = figure(5.6, 0.75 + 0.3 * len(known))

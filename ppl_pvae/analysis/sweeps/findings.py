@@ -46,8 +46,8 @@ def findings(rows: Sequence[Row], missing: Sequence[str] = ()) -> dict[str, Any]
     dict
         `cells`, `converged`, `not_converged`, `not_checked` (numbers of cells), `missing`, `failed` and `unconverged`
         (with their names), `families`, `tolerances`, and `claims` by name: `proportion`, `trade`, `coupling`,
-        `sparsity`, `unchanged`, `price`; each has `claim`, `verdict`, `reason`, `cells`, `unconverged`, `unconverged_cells`,
-        `failed_cells` and its numbers by family and units. Numbers are finite or None.
+        `sparsity`, `unchanged`, `price`; each has `claim`, `verdict`, `reason`, `cells`, `unconverged`,
+        `unconverged_cells`, `failed_cells` and its numbers by family and units. Numbers are finite or None.
     """
     done, families = fitted(rows), sort_by_family(rows)
     claims = {name: with_missing(claim, len(missing)) for name, claim in _claims(rows, families).items()}
