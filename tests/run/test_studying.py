@@ -8,12 +8,25 @@ import pytest
 
 from ppl_pvae.config import Settings
 from ppl_pvae.errors import UserError
-from ppl_pvae.run import studying
+from ppl_pvae.run import Run, studying
 from tests.analysis.conftest import planted_posterior
 
-TREE = SimpleNamespace(attrs={"global_kl": 0.02})
-RUN = SimpleNamespace(
-    settings=Settings(), nets=SimpleNamespace(pixels=16), program=None, params={}, path=None, tree=TREE
+
+def a_run(**fields):
+    """A run with only these fields."""
+    run = object.__new__(Run)
+    for name, value in fields.items():
+        object.__setattr__(run, name, value)
+    return run
+
+
+RUN = a_run(
+    settings=Settings(),
+    nets=SimpleNamespace(pixels=16),
+    program=None,
+    params={},
+    path=None,
+    tree=SimpleNamespace(attrs={"global_kl": 0.02}),
 )
 
 
@@ -54,7 +67,7 @@ def test_a_row_on_other_data_keeps_what_it_says_of_the_training_only():
     posterior = planted_posterior()
     cell = replace(Settings(), data="natural", encoder="mlp")
     row = {"converged": True, "coding_rate": -1.0, "log_evidence": -300.0, "data": "natural"}
-    run = SimpleNamespace(settings=cell, summary=row)
+    run = a_run(settings=cell, summary=row)
     assert studying.row_on(run, posterior, None)["log_evidence"] == -300.0
     other = studying.row_on(run, posterior, "synthetic")
     assert "log_evidence" not in other
