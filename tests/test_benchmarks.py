@@ -54,6 +54,7 @@ def biases(problem, estimator, temperature=None):
     return {row["part"]: row for row in rows}
 
 
+@pytest.mark.slow
 def test_the_bias_that_is_measured_is_the_one_that_is_known(problem):
     """Within its 95% interval, taken twice as wide.
 

@@ -341,6 +341,7 @@ def kill_and_resume(arguments, moments, environment, cwd) -> Path:
     return run
 
 
+@pytest.mark.slow
 def test_a_killed_run_continues_bit_for_bit(fitted, environment, tmp_path):
     undisturbed, _ = fitted
     same_outcome(kill_and_resume(LONGER, [0.05], environment, tmp_path), undisturbed, starts=2)

@@ -52,6 +52,7 @@ def test_the_score_function_has_the_exact_gradient_for_mean(particles, x):
         assert np.all(np.abs(values.mean(axis=0) - exact[name][0]) < 4.5 * error), name
 
 
+@pytest.mark.slow
 def test_the_score_function_has_the_exact_gradient_of_a_negative_binomial_too(x):
     """In encoder and concentration, which model and guide share; within 4.5 standard errors over 4,000 draws."""
     params = PARAMS | {"concentration": jnp.array([0.8, 5.0])}

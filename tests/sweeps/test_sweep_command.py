@@ -74,6 +74,7 @@ def test_a_dry_run_says_what_would_be_done(done, array, tmp_path, capsys):
     assert "0 to fit" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_cell_that_fails_is_reported_and_the_rest_goes_on(array, tmp_path, capfd):
     flags = [*command(array, tmp_path / "out"), "--workers", "1"]
     flags[flags.index("--learning-rate") + 1 : flags.index("--learning-rate") + 2] = ["0.02", "1e30"]
@@ -132,6 +133,7 @@ def test_every_setting_takes_several_values():
     assert grid.blocks == ({"program": ("rectified-gaussian",), "units": (8, 16), "encoder_bias": (True, False)},)
 
 
+@pytest.mark.slow
 def test_shards_share_a_directory(done, array, tmp_path):
     out = tmp_path / "out"
     assert main(command(array, out, "--shard", "2/2", "--workers", "1")) == 0
