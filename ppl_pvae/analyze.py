@@ -27,6 +27,10 @@ class Command:
     """Also what takes minutes: refinement of every posterior, calibration, predictive checks, more draws."""
     match_distortion: float | None = None
     """Compare programs with several runs at this distortion, nats; the middle of the range they share unless given."""
+    window: float = 0.1
+    """Seconds in which an image's spikes are counted, for hertz and for what rest costs."""
+    budget: tuple[float, float] | None = None
+    """ATP for a spike and ATP per second of one unit at rest: an energy budget beside the published ones."""
     out: Path | None = None
     """Directory to write to; RUN/analysis for one run, RUN/analysis-DATA on other data, runs/comparison for several,
     numbered if taken."""
@@ -48,6 +52,7 @@ def parse(arguments: Sequence[str]) -> tuple[Command, Path]:
         if not (path / "config.toml").is_file():
             raise UserError(f"{path} is no run directory: it has no config.toml; give the directory that a fit wrote.")
     _check_distortion(command)
+    _check_budget(command)
     out = command.out or _default_directory(command.runs, command.data)
     check_writable(out)
     if command.out is not None and (out / "config.toml").exists():
@@ -67,6 +72,16 @@ def _check_distortion(command: Command) -> None:
         raise UserError(f"match_distortion must be > 0 and finite, got {wanted}.")
 
 
+def _check_budget(command: Command) -> None:
+    if not 0 < command.window < math.inf:
+        raise UserError(f"window must be > 0 and finite, in seconds, got {command.window}.")
+    if command.budget is None:
+        return
+    spike, rest = command.budget
+    if not (0 < spike < math.inf and 0 <= rest < math.inf):
+        raise UserError(f"budget takes ATP per spike, > 0, and ATP per second at rest, >= 0; got {spike} and {rest}.")
+
+
 def _default_directory(runs: Sequence[Path], data: str | None) -> Path:
     if len(runs) == 1:
         return runs[0] / ("analysis" if data is None else f"analysis-{Path(data).stem}")
@@ -80,6 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str]) -> int:
     command, out = parse(arguments)
+    from ppl_pvae.analysis.energy import budgets_with
     from ppl_pvae.run.analysing import analyse_to_directory
 
     analyse_to_directory(
@@ -88,6 +104,7 @@ def _run(arguments: Sequence[str]) -> int:
         data=command.data,
         full=command.full,
         distortion=command.match_distortion,
+        budgets=budgets_with(command.window, command.budget),
         progress=True,
     )
     print(f"results: {out} (open {out / 'report.html'})")

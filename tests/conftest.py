@@ -1,5 +1,6 @@
 """What every test starts from: shapes and types are checked at run time, and figures need no screen."""
 
+import importlib
 import os
 
 import matplotlib
@@ -8,47 +9,53 @@ from jaxtyping import install_import_hook
 
 from tests import shapes
 
+# The hook looks for compiled modules under names of its own, also for what a module of ours imports: the heavy ones
+# come first.
+for library in (
+    "arviz_plots",
+    "arviz_stats",
+    "equinox",
+    "matplotlib.pyplot",
+    "numpyro",
+    "optax",
+    "scipy.stats",
+    "tyro",
+):
+    importlib.import_module(library)
+
 # Before anything of the package is imported: its annotations, shapes included, become checks.
 install_import_hook("ppl_pvae", f"{shapes.__name__}.check")
 matplotlib.use("Agg")
 
+# What the default run saves on compilation, most of its time: code of a few images and steps runs for less than that.
+QUICK = (
+    "--xla_backend_optimization_level=0",
+    "--xla_llvm_disable_expensive_passes=true",
+    "--xla_cpu_use_fusion_emitters=false",
+    "--xla_cpu_parallel_codegen_split_count=1",
+)
+# XLA ends the process at a flag that it does not know.
+FLAGS_OF = "0.10."
+
+
+def pytest_addoption(parser):
+    parser.addoption("--optimised", action="store_true", help="compile as users do; `-m slow` does so anyway")
+
 
 def pytest_configure(config):
-    """Keep compiled programs between tests, and between runs of them: most of their time is compilation.
+    """Say how programs are compiled, and keep them between tests and between runs of them.
 
-    Each worker has a directory of its own, since an entry that another process is writing cannot be read.
+    Each worker has a directory of its own, since an entry that another process is writing cannot be read. Processes
+    that tests start take all of it over.
     """
+    import jaxlib
+
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(config.cache.mkdir(f"compiled-{worker}")))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
-
-
-_QUICK = "JAX_DISABLE_MOST_OPTIMIZATIONS"
-# What they test is arithmetic, down to the last digits.
-FULLY_COMPILED = ("distributions", "networks")
-
-
-def _is_quick(config) -> bool:
-    """Whether this is the default run."""
-    return config.option.markexpr == "not slow"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _compiled_quickly(request):
-    """In the default run LLVM does not optimise runs: code of a few images and steps runs for less than that takes.
-
-    Arithmetic is tested as users run it, and so is whatever is marked slow: `-m ""` and `-m slow` compile as ever.
-    """
-    import jax
-
-    if not _is_quick(request.config) or request.path.parent.name in FULLY_COMPILED:
-        yield
-        return
-    jax.config.update("jax_disable_most_optimizations", True)
-    os.environ[_QUICK] = "1"  # for processes that tests start
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-    del os.environ[_QUICK]
+    is_default = config.option.markexpr == "not slow" and not config.option.optimised
+    if is_default and jaxlib.__version__.startswith(FLAGS_OF):
+        os.environ["XLA_FLAGS"] = " ".join((*QUICK, os.environ.get("XLA_FLAGS", "")))
 
 
 @pytest.fixture
@@ -61,8 +68,7 @@ def float64():
 
 
 @pytest.fixture(scope="session")
-def environment(tmp_path_factory, pytestconfig):
-    """Environment variables for a command in a subprocess: quick compilation, one cache of data, no colours."""
-    quick = {_QUICK: "1"} if _is_quick(pytestconfig) else {}
+def environment(tmp_path_factory):
+    """Environment variables for a command in a subprocess: one cache of data, no colours."""
     own = {"XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache")), "NO_COLOR": "1", "PYTHONWARNINGS": ""}
-    return os.environ | own | quick
+    return os.environ | own

@@ -6,7 +6,7 @@ and only with it do hertz and ATP per second mean something.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int, Num
@@ -21,6 +21,7 @@ __all__ = [
     "atp_per_image",
     "best_operating_points",
     "bits_per_atp",
+    "budgets_with",
     "hertz",
 ]
 
@@ -93,6 +94,25 @@ HOWARTH = Budget(
 
 BUDGETS = (ATTWELL_LAUGHLIN, LENNIE, HOWARTH)
 """The budgets that come with the package. Numbers that are not in an abstract were not checked against the papers."""
+
+
+def budgets_with(window: float, given: tuple[float, float] | None = None) -> tuple[Budget, ...]:
+    """The budgets that come with the package with another window, and last one of the user's own.
+
+    Parameters
+    ----------
+    window
+        Seconds in which an image's spikes are counted, > 0.
+    given
+        ATP for a spike, > 0, and ATP per second of one unit at rest, >= 0; None for no budget of one's own.
+
+    Raises
+    ------
+    ValueError
+        For numbers that cannot be.
+    """
+    own = () if given is None else (Budget("given", *given, source="the user's own"),)
+    return tuple(replace(budget, window=window) for budget in (*BUDGETS, *own))
 
 
 def hertz(count: Num[np.ndarray, ...] | float, window: float) -> Num[np.ndarray, ...] | float:

@@ -16,7 +16,7 @@ from ppl_pvae.analysis.evidence import PARETO_LIMIT
 from ppl_pvae.analysis.gabor import Gabors
 from ppl_pvae.analysis.information import UnitBill, bits_per_spike
 from ppl_pvae.analysis.intervals import Interval, interval_of_means
-from ppl_pvae.analysis.metrics import fano_factor
+from ppl_pvae.analysis.metrics import fano_factor, lifetime_sparseness
 from ppl_pvae.analysis.population import Bounds
 from ppl_pvae.analysis.record import Posterior
 from ppl_pvae.analysis.tuning import Tuning
@@ -92,6 +92,8 @@ class Study:
         What takes longer, as `Run.refine`, `Run.calibrate` and `Run.check` give it; None where it was not asked for, or
         does not hold. `refinement` is labelled by the index of its images. `checks` are of images and codes beside the
         prior's, `posterior_checks` of images beside those made again from their own codes.
+    budgets
+        What energy is reckoned with, for counts.
     notes
         What was left out and why, in sentences.
     """
@@ -113,6 +115,7 @@ class Study:
     checks: xr.Dataset | None = None
     posterior_checks: xr.Dataset | None = None
     notes: tuple[str, ...] = ()
+    budgets: tuple[energy.Budget, ...] = energy.BUDGETS
 
     @property
     def delivered(self) -> float | None:
@@ -178,7 +181,7 @@ def energy_rows(study: Study) -> list[dict[str, Any]]:
         return []
     spikes, units = float(study.posterior.use.sum()), study.posterior.mean.shape[1]
     rows = []
-    for budget in energy.BUDGETS:
+    for budget in study.budgets:
         bits = None if study.delivered is None else energy.bits_per_atp(study.delivered, spikes, units, budget)
         rows.append(
             {
@@ -244,6 +247,8 @@ def _refinement(study: Study) -> dict[str, Any] | None:
         for name in ("free_energy", "distortion", "distortion_sampled", "coding_rate", "zeros", "rate")
         for when in ("before", "after")
     }
+    # Of the draw, as published for sparse coding.
+    said |= {f"lifetime_{when}": lifetime_sparseness(r[f"z_{when}"].values) for when in ("before", "after")}
     return {"images": r.sizes["image"], "sweeps": r.attrs["sweeps"], "gap": asdict(gap), **said}
 
 

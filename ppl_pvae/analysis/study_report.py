@@ -90,7 +90,7 @@ def write_comparison_report(
         "<h2>The bill, activity and energy</h2>",
         page.figure(figures, "bills", "What an image pays and what it gets. What two units both say counts twice."),
         page.figure(figures, "uses", "How activity is spread over units.", "wide"),
-        page.figure(figures, "energy", "Information for energy, whatever rest costs; grey: published budgets."),
+        page.figure(figures, "energy", "Information for energy, whatever rest costs; grey: the budgets."),
         "".join(f"<h2>{escape(s.name)}</h2>{_note_list(s)}" for s in studies if s.notes),
     ]  # fmt: skip
     page.write_document(path, "Comparison of runs", body)
@@ -248,7 +248,8 @@ def _refinement(said: Mapping[str, Any], figures: Mapping[str, Path]) -> str:
         f"{words.number(gap['estimate'])} nats per image [{words.number(gap['low'])}, {words.number(gap['high'])}]: "
         f"the amortisation gap. Distortion goes from {words.number(r['distortion_before'])} to "
         f"{words.number(r['distortion_after'])} nats, zeros from {100 * r['zeros_before']:.1f}% to "
-        f"{100 * r['zeros_after']:.1f}%."
+        f"{100 * r['zeros_after']:.1f}%, lifetime sparseness of a draw from {r['lifetime_before']:.3f} to "
+        f"{r['lifetime_after']:.3f}."
     )
     picture = page.figure(
         figures,

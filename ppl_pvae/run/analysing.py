@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ppl_pvae.analysis.comparison import check_same_images, differences_of, match_distortion
+from ppl_pvae.analysis.energy import BUDGETS, Budget
 from ppl_pvae.analysis.study import Study, study_as_json, unit_columns
 from ppl_pvae.errors import UserError
 from ppl_pvae.run.outputs import open_run, write_json
@@ -31,7 +32,14 @@ def names_of(paths: Sequence[Path]) -> list[str]:
 
 
 def analyse_to_directory(
-    paths: Sequence[Path], out: Path, *, data: str | None, full: bool, distortion: float | None, progress: bool
+    paths: Sequence[Path],
+    out: Path,
+    *,
+    data: str | None,
+    full: bool,
+    distortion: float | None,
+    budgets: tuple[Budget, ...] = BUDGETS,
+    progress: bool,
 ) -> list[Study]:
     """Analyse finished runs and write what was found: for each its numbers, units, images, figures and page.
 
@@ -52,7 +60,7 @@ def analyse_to_directory(
     for name, run in zip(names, runs, strict=True):
         if progress:
             print(f"analysing {name} ...", file=sys.stderr, flush=True)
-        studies.append(study(run, name, data=data, full=full))
+        studies.append(study(run, name, data=data, full=full, budgets=budgets))
         check_same_images({each.name: each.posterior.x for each in studies})
     out.mkdir(parents=True, exist_ok=True)
     if len(studies) == 1:

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from jax import random
 
+from ppl_pvae.analysis.energy import BUDGETS, Budget
 from ppl_pvae.analysis.evidence import pareto_k
 from ppl_pvae.analysis.study import Study
 from ppl_pvae.config import Settings
@@ -192,7 +193,9 @@ class Run:
             raise UserError(f"program {self.settings.program!r}: {problem}") from None
         return as_dataset(refined, **asked)
 
-    def study(self, name: str | None = None, *, data=None, full: bool = False) -> Study:
+    def study(
+        self, name: str | None = None, *, data=None, full: bool = False, budgets: tuple[Budget, ...] = BUDGETS
+    ) -> Study:
         """Everything that `python -m ppl_pvae.analyze` works out about one run, as a record.
 
         Parameters
@@ -204,6 +207,8 @@ class Run:
             the run.
         full
             More images and draws for the evidence, refinement, calibration and predictive checks.
+        budgets
+            What energy is reckoned with, for counts: `ppl_pvae.analysis.energy`.
 
         Raises
         ------
@@ -213,7 +218,7 @@ class Run:
         from ppl_pvae.run.studying import study  # which reads runs, and so imports this module
 
         name = name or (self.path.resolve().name if self.path else self.settings.program)
-        return study(self, name, data=data, full=full)
+        return study(self, name, data=data, full=full, budgets=budgets)
 
     def _images(self, x):
         """Images as (image, pixel)."""

@@ -9,6 +9,7 @@ import xarray as xr
 
 from ppl_pvae.analysis import posterior_of, summarise
 from ppl_pvae.analysis.comparison import APART
+from ppl_pvae.analysis.energy import BUDGETS, Budget
 from ppl_pvae.analysis.gabor import fit_gabors
 from ppl_pvae.analysis.information import UnitBill
 from ppl_pvae.analysis.population import (
@@ -81,7 +82,7 @@ def _name_of(data) -> str:
     return os.fspath(data) if isinstance(data, (str, os.PathLike)) else "array"
 
 
-def study(run: Run, name: str, *, data=None, full: bool = False) -> Study:
+def study(run: Run, name: str, *, data=None, full: bool = False, budgets: tuple[Budget, ...] = BUDGETS) -> Study:
     """Analyse one run.
 
     Parameters
@@ -95,6 +96,8 @@ def study(run: Run, name: str, *, data=None, full: bool = False) -> Study:
     full
         More images and draws for the evidence, refinement of every image's own posterior, calibration on data drawn
         from the program, posterior predictive checks.
+    budgets
+        What energy is reckoned with, for counts.
 
     Raises
     ------
@@ -127,6 +130,7 @@ def study(run: Run, name: str, *, data=None, full: bool = False) -> Study:
         evidence=evidence,
         **longer,
         notes=tuple(notes),
+        budgets=budgets,
     )
 
 

@@ -15,6 +15,7 @@ from ppl_pvae.analysis.energy import (
     atp_per_image,
     best_operating_points,
     bits_per_atp,
+    budgets_with,
     hertz,
 )
 
@@ -32,6 +33,14 @@ def test_an_image_by_hand():
 @pytest.mark.parametrize(("budget", "share"), [(ATTWELL_LAUGHLIN, 0.13), (HOWARTH, 0.20)])
 def test_rest_has_its_published_share_at_four_hertz(budget, share):
     assert_allclose(budget.rest / (budget.rest + 4 * budget.spike), share, atol=0.01)
+
+
+def test_budgets_take_another_window_and_one_of_ones_own():
+    """The published ones keep their costs."""
+    found = budgets_with(0.3, (5.0, 2.0))
+    assert [(budget.spike, budget.rest) for budget in found] == [(b.spike, b.rest) for b in BUDGETS] + [(5.0, 2.0)]
+    assert {budget.window for budget in found} == {0.3}
+    assert budgets_with(0.1) == BUDGETS
 
 
 def test_every_budget_names_its_source():

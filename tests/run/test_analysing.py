@@ -37,7 +37,8 @@ def one(runs):
 
 @pytest.fixture(scope="module")
 def both(runs):
-    assert main([str(runs / "spikes"), str(runs / "values"), "--out", str(runs / "both")]) == 0
+    asked = ["--window", "0.25", "--budget", "1e9", "2e8"]
+    assert main([str(runs / "spikes"), str(runs / "values"), "--out", str(runs / "both"), *asked]) == 0
     return runs / "both"
 
 
@@ -162,6 +163,15 @@ def test_other_data_do_not_take_the_place_of_the_run_s_own(runs):
     assert parse([str(run), "--data", "some/where/other.npy"])[1] == run / "analysis-other"
 
 
+def test_energy_is_reckoned_with_the_budget_that_is_given(both):
+    rows = read(both / "spikes" / "analysis.json")["energy"]
+    assert {row["window_seconds"] for row in rows} == {0.25}
+    own, spikes = rows[-1], read(both / "spikes" / "analysis.json")["summary"]["spikes_per_image"]
+    assert own["budget"] == "given"
+    assert_allclose(own["rest_to_spike"], 0.05)
+    assert_allclose(own["atp_per_image"], 1e9 * spikes + 2e8 * 0.25 * SETTINGS["units"], rtol=1e-6)
+
+
 # --- what cannot be ---
 
 
@@ -217,4 +227,6 @@ def test_data_and_places_that_do_not_fit_are_refused(capsys, tmp_path, runs):
     assert "has a run" in refused(capsys, runs / "spikes", "--out", runs / "values")
     assert "name those runs" in refused(capsys, runs / "spikes", "--match-distortion", "20")
     assert "must be > 0" in refused(capsys, runs / "spikes", runs / "values", "--match-distortion", "nan")
+    assert "window must be > 0" in refused(capsys, runs / "spikes", "--window", "0")
+    assert "ATP per second at rest" in refused(capsys, runs / "spikes", "--budget", "1e9", "-1")
     assert not (tmp_path / "out").exists()

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from ppl_pvae.analysis.energy import BUDGETS
 from ppl_pvae.analysis.plots.style import GREY, figure, log_axis, styled
 from ppl_pvae.analysis.plots.versus import COLOURS
 from ppl_pvae.analysis.study import Study
@@ -40,7 +39,7 @@ def efficiency(studies: Sequence[Study]) -> Figure | None:
     both = np.concatenate(drawn)
     log_axis(ax, "x", RATIOS[0], RATIOS[-1], least_ratio=1)
     log_axis(ax, "y", float(both.min()), float(both.max()))
-    for budget in BUDGETS:
+    for budget in studies[0].budgets:
         ax.axvline(budget.ratio, color=GREY, linewidth=0.6, linestyle=(0, (2, 2)), zorder=0)
         ax.text(budget.ratio, ax.get_ylim()[0] * 1.08, budget.name.split(",")[0].split(" &")[0].split(" 2")[0],
                 rotation=90, fontsize=6, color=GREY, ha="right", va="bottom")  # fmt: skip
