@@ -1,13 +1,15 @@
 """Distributions of codes and images, their KL divergences, and the differentiable Poisson count."""
 
 from ppl_pvae.distributions.closed_forms import categorical_kl
+from ppl_pvae.distributions.count_draws import draw_counts
 from ppl_pvae.distributions.count_sums import count_kl, has_count_sum
 from ppl_pvae.distributions.gumbel_poisson import gumbel_softmax_poisson
 from ppl_pvae.distributions.kl import base_of, has_closed_form, poisson_kl, unit_kl
-from ppl_pvae.distributions.moments import mean_of, variance_of
+from ppl_pvae.distributions.laws import follows, has_own, is_users
+from ppl_pvae.distributions.moments import mean_of, total_probability, variance_of
 from ppl_pvae.distributions.negative_binomial import NegativeBinomial
 from ppl_pvae.distributions.negative_binomial_kl import negative_binomial_kl
-from ppl_pvae.distributions.poisson import Poisson, log_rate_of
+from ppl_pvae.distributions.poisson import Poisson, is_poisson, log_rate_of
 from ppl_pvae.distributions.poisson_sampler import poisson_counts
 from ppl_pvae.distributions.rectified import RectifiedNormal, rectified_kl
 from ppl_pvae.distributions.soft_poisson import soft_poisson, soft_poisson_from_log
@@ -22,9 +24,14 @@ __all__ = [
     "base_of",
     "categorical_kl",
     "count_kl",
+    "draw_counts",
+    "follows",
     "gumbel_softmax_poisson",
     "has_closed_form",
     "has_count_sum",
+    "has_own",
+    "is_poisson",
+    "is_users",
     "log_rate_of",
     "log_unit_gamma",
     "negative_binomial_kl",
@@ -34,6 +41,7 @@ __all__ = [
     "rectified_kl",
     "soft_poisson",
     "soft_poisson_from_log",
+    "total_probability",
     "unit_kl",
     "variance_of",
 ]

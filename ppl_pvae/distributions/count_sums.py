@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 from ppl_pvae.distributions.count_expectation import BLOCK, expected_over_counts, tail_tolerance
 from ppl_pvae.distributions.counted import counted, is_of_counts
 from ppl_pvae.distributions.kl import base_of, poisson_kl
-from ppl_pvae.distributions.poisson import Poisson, log_rate_of
+from ppl_pvae.distributions.poisson import is_poisson, log_rate_of
 from ppl_pvae.distributions.poisson_sums import TABLE_BLOCK, poisson_expectation
 
 __all__ = ["count_kl", "has_count_sum"]
@@ -53,7 +53,7 @@ def _kl(q, p):
     units = units or shape[-1:]
     images = math.prod(shape) // math.prod(units)
     shared = shape[len(shape) - len(units) :] == units and images > 1  # one prior for many images
-    if isinstance(q, Poisson | dist.Poisson) and shared:
+    if is_poisson(q) and shared:
         log_rate = jnp.broadcast_to(log_rate_of(q), shape).reshape(images, -1)
         return _poisson_kl(log_rate, p, units).reshape(shape)
     return _general_kl(q, p, shape)
@@ -76,8 +76,8 @@ def _poisson_kl(log_rate, p, units):
     """KL of Poisson counts against a prior of each unit, (image, unit).
 
     With h(n) = log n! + log p(n), which is a straight line for a Poisson prior, KL = λ(ℓ − 1) − E h(n). A line is taken
-    off in closed form, that through n = 0 and 1, and the sum is left with the bend of h: nothing large cancels, and
-    rounding is that of the closed form wherever the prior is nearly Poisson.
+    off in closed form, that through n = 1 and 2, and the sum is left with the bend of h: nothing large cancels, and
+    rounding is that of the closed form wherever the prior is nearly Poisson, be it but for its zeros.
     """
     flat = counted(p, TABLE_BLOCK, len(units))
 
@@ -96,8 +96,13 @@ def _poisson_kl(log_rate, p, units):
 
 
 def _line_through_two(h: Float[Array, "count unit"]) -> tuple[Float[Array, " unit"], Float[Array, " unit"]]:
-    """Value at n = 0 and slope of the line through the first two counts that a prior allows."""
-    allowed, n = h > -jnp.inf, jnp.arange(len(h))[:, None]
+    """Value at n = 0 and slope of the line through the first two counts that a prior allows.
+
+    Without 0 where there are two others: inflated or deflated zeros lie off the line of all other counts.
+    """
+    n = jnp.arange(len(h))[:, None]
+    allowed = h > -jnp.inf
+    allowed &= (n > 0) | (jnp.sum(allowed, axis=0) < 3)
     first = jnp.argmax(allowed, axis=0)
     later = allowed & (n > first)
     second = jnp.argmax(later, axis=0)

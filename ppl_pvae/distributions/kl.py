@@ -7,6 +7,7 @@ from jax.core import Tracer
 from jaxtyping import Array, Float
 from numpyro.distributions import kl_divergence
 
+from ppl_pvae.distributions.laws import follows
 from ppl_pvae.distributions.negative_binomial import NegativeBinomial
 from ppl_pvae.distributions.negative_binomial_kl import negative_binomial_kl
 from ppl_pvae.distributions.poisson import Poisson, log_rate_of
@@ -20,6 +21,8 @@ SHARED = (
     (NegativeBinomial, "concentration"),
     (dist.MultinomialLogits | dist.MultinomialProbs, "total_count"),
 )
+# Registered with NumPyro, and the first terms of a series.
+APPROXIMATE = {(dist.Kumaraswamy, dist.Beta)}
 SERIES_BELOW = 0.5  # |d| below which λ(d − 1) + r cancels and the series is used instead
 # KL/r = Σ_n dⁿ (n − 1)/n!, n = 2 … 10: truncation below 1e-8 for |d| < ½; highest power first
 SERIES = (1 / 403200, 1 / 45360, 1 / 5760, 1 / 840, 1 / 144, 1 / 30, 1 / 8, 1 / 3, 1 / 2)
@@ -127,12 +130,19 @@ def _inside_event(distribution):
 
 
 def has_closed_form(q: dist.Distribution, p: dist.Distribution) -> bool:
-    """Whether NumPyro has a registered KL of these two families."""
+    """Whether NumPyro has a registered KL of these two families that is exact.
+
+    A rule for a family does not hold for a class that derives from it and has another log-probability.
+    """
     # Dispatching on the bare families: the rules for wrappers exist for every pair and would say yes to all.
     q, p = base_of(q), base_of(p)
     if isinstance(q, dist.MaskedDistribution) and isinstance(p, dist.MaskedDistribution):
         return has_closed_form(q.base_dist, p.base_dist)
-    return kl_divergence.dispatch(type(q), type(p)) is not None
+    pair = type(q), type(p)
+    # The rule that would be dispatched to: the first, from special to general, that holds for both.
+    rules = (rule for rule in kl_divergence.ordering if all(map(issubclass, pair, rule)))
+    rule = next(rules, None)
+    return rule is not None and rule not in APPROXIMATE and all(map(follows, pair, rule))
 
 
 def unit_kl(q: dist.Distribution, p: dist.Distribution) -> Float[Array, "..."]:

@@ -11,9 +11,10 @@ from jaxtyping import Array, Float
 from numpyro.distributions import constraints
 from numpyro.distributions.util import validate_sample
 
+from ppl_pvae.distributions.laws import follows
 from ppl_pvae.distributions.poisson_sampler import poisson_counts
 
-__all__ = ["Poisson", "log_rate_of"]
+__all__ = ["Poisson", "is_poisson", "log_rate_of"]
 
 
 class Poisson(dist.Distribution):
@@ -68,6 +69,11 @@ class Poisson(dist.Distribution):
         value = jnp.asarray(value, jnp.result_type(float))
         weighted = jnp.where(value == 0, 0.0, value * jnp.where(value == 0, 0.0, self.log_rate))
         return weighted - self.rate - gammaln(value + 1.0)
+
+
+def is_poisson(distribution: dist.Distribution) -> bool:
+    """Whether a bare family is this package's Poisson or NumPyro's, or has the law of one."""
+    return any(follows(type(distribution), family) for family in (Poisson, dist.Poisson))
 
 
 def log_rate_of(poisson: Poisson | dist.Poisson) -> Float[Array, "..."]:

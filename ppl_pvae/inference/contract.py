@@ -11,7 +11,8 @@ import numpyro.distributions as dist
 from jax import random
 from numpyro.primitives import Messenger
 
-from ppl_pvae.distributions import base_of
+from ppl_pvae.distributions import base_of, has_own, mean_of
+from ppl_pvae.inference.divergence import check_same_event
 from ppl_pvae.inference.estimators import Hard, is_local
 from ppl_pvae.inference.free_energy import check_plate, run_program
 
@@ -23,8 +24,9 @@ IMAGES = (7, 11)  # what is right for one number of images by chance is not righ
 class _Watched(Messenger):
     """Model or guide, as `room` says, whose plates and sites are checked on a number of images."""
 
-    def __init__(self, fn, room: str, images: int, plate: str):
+    def __init__(self, fn, room: str, images: int, plate: str, events: dict[str, dist.Distribution]):
         self.room, self.images, self.plate = room, images, plate
+        self.events = events  # distributions of the guide's sites, which runs first
         self.kinds: dict[str, str] = {}
         super().__init__(fn)
 
@@ -43,9 +45,14 @@ class _Watched(Messenger):
             _check_batch(name, msg["fn"], {frame.dim for frame in msg["cond_indep_stack"]})
             if msg["is_observed"]:
                 self._check_observed(name, msg["fn"], msg["value"])
+            elif name in self.events:
+                check_same_event(name, self.events[name], msg["fn"])
+            if self.room == "guide":
+                self.events[name] = msg["fn"]
 
     def __enter__(self):
         self.sampled: set[str] = set()
+        self.observed: str | None = None
         self.kinds.clear()
         return super().__enter__()
 
@@ -69,12 +76,30 @@ class _Watched(Messenger):
                 f"site {name!r} is observed in the guide: only a model observes; a program is (model, guide), in this "
                 "order."
             )
+        if isinstance(fn, dist.Unit):
+            raise ValueError(
+                f"site {name!r} is a numpyro.factor, and a term by itself has no images and no bound; make it part of "
+                "a prior or of the likelihood."
+            )
+        if self.observed is not None:
+            raise ValueError(
+                f"the model observes {self.observed!r} and {name!r}: images are observed whole at one site; give it "
+                "one distribution of all pixels."
+            )
+        self.observed = name
         given = jnp.shape(value)[len(fn.batch_shape) :]
         if given != fn.event_shape:
             raise ValueError(
                 f"site {name!r}: one event of its distribution has shape {fn.event_shape}, of what it observes "
                 f"{given}; give it a mean for each pixel."
             )
+        try:
+            mean_of(fn)
+        except NotImplementedError:
+            raise ValueError(
+                f"site {name!r}: reconstructions are the mean of a likelihood, and {type(base_of(fn)).__name__} has "
+                "none; give the class a mean."
+            ) from None
 
 
 def _check_family(name, fn, *, drawn):
@@ -85,10 +110,10 @@ def _check_family(name, fn, *, drawn):
             f"site {name!r}: {family} says nothing of its values; give the class a support, such as "
             "numpyro.distributions.constraints.nonnegative_integer."
         )
-    if drawn and type(base).sample is dist.Distribution.sample:
+    if drawn and not has_own(base, "sample"):
         raise ValueError(
-            f"site {name!r}: a posterior is drawn from, and {family} cannot be; give the class a "
-            "sample(self, key, sample_shape=())."
+            f"site {name!r}: a posterior is drawn from, and {family} has no draws that go with its log_prob; give the "
+            "class a sample(self, key, sample_shape=())."
         )
 
 
@@ -116,6 +141,7 @@ class _Shapes(NamedTuple):
 
     shared: dict[str, tuple[int, ...]]
     local: dict[str, tuple[int, ...]]
+    plates: dict[str, str]  # of latents inside plates of other names
 
 
 def check_contract(model, guide, pixels: int, *args, plate: str = "image") -> None:
@@ -129,6 +155,9 @@ def check_contract(model, guide, pixels: int, *args, plate: str = "image") -> No
         For the first thing that is not as it must be, with its site and what to do.
     """
     few, more = (_shapes(model, guide, images, pixels, args, plate) for images in IMAGES)
+    if not few.local and few.plates:
+        site, other = next(iter(few.plates.items()))
+        raise ValueError(f"site {site!r} is inside a plate {other!r}: the plate of the images is called {plate!r}.")
     if not few.local:
         raise ValueError(
             f'there is no latent inside numpyro.plate("{plate}", len(x)), and so no code to fit; put one inside.'
@@ -148,8 +177,11 @@ def check_contract(model, guide, pixels: int, *args, plate: str = "image") -> No
 
 
 def _shapes(model, guide, images, pixels, args, plate) -> _Shapes:
-    shapes = _Shapes({}, {})
-    watched_model, watched_guide = _Watched(model, "model", images, plate), _Watched(guide, "guide", images, plate)
+    shapes = _Shapes({}, {}, {})
+    events: dict[str, dist.Distribution] = {}
+    watched_model, watched_guide = (
+        _Watched(fn, room, images, plate, events) for fn, room in ((model, "model"), (guide, "guide"))
+    )
 
     def look(x):
         traces = run_program(
@@ -173,6 +205,7 @@ def _shapes(model, guide, images, pixels, args, plate) -> _Shapes:
                     shapes.local[name] = jnp.shape(site["value"])[1:]
                 else:
                     shapes.shared[name] = jnp.shape(site["value"])
+                    shapes.plates.update((name, frame.name) for frame in site["cond_indep_stack"])
 
     jax.eval_shape(look, jax.ShapeDtypeStruct((images, pixels), jnp.float32))
     return shapes

@@ -19,6 +19,7 @@ from ppl_pvae.distributions import (
     NegativeBinomial,
     Poisson,
     base_of,
+    follows,
     gumbel_softmax_poisson,
     log_rate_of,
     mean_of,
@@ -39,9 +40,15 @@ __all__ = [
     "ScoreFunction",
     "StraightThrough",
     "is_local",
+    "is_relaxed",
 ]
 
 RELAXED = (Poisson, dist.Poisson, NegativeBinomial)  # families whose counts are relaxed
+
+
+def is_relaxed(base: dist.Distribution) -> bool:
+    """Whether relaxations hold for a bare family: one of `RELAXED`, and no class that derives from it to be another."""
+    return any(follows(type(base), family) for family in RELAXED)
 
 
 @runtime_checkable
@@ -87,10 +94,10 @@ def _poisson_to_relax(key, q: dist.Distribution):
     passes through it to mean and concentration.
     """
     base, shape = base_of(q), q.batch_shape + q.event_shape
-    if isinstance(base, NegativeBinomial):
+    if isinstance(base, NegativeBinomial) and is_relaxed(base):
         key_rate, key = random.split(key)
         return key, base.log_rate_sample(key_rate, shape)
-    if not isinstance(base, RELAXED):
+    if not is_relaxed(base):
         _check_reparameterised(q)
         return None
     # The base of an expanded or reshaped site may be smaller than the site.

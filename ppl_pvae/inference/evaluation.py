@@ -14,7 +14,7 @@ from numpyro.handlers import seed, substitute, trace
 
 from ppl_pvae.distributions import base_of, mean_of
 from ppl_pvae.inference.divergence import asked_of
-from ppl_pvae.inference.estimators import RELAXED, Exact, Hard, LocalValues, is_local
+from ppl_pvae.inference.estimators import Exact, Hard, LocalValues, is_local, is_relaxed
 from ppl_pvae.inference.free_energy import FreeEnergy, run_program
 from ppl_pvae.inference.spread import codes_like, jacobian, one_image
 from ppl_pvae.inference.supports import is_count, is_nonnegative
@@ -108,7 +108,7 @@ def _compile(model, guide, nets, exact: bool, plate: str):
             expected = FreeEnergy(estimator=Exact(), plate=plate).parts_of(traces, params, model, *args)
         sites = _local(hard, plate)
         seen = [s for s in hard.model.values() if s["type"] == "sample" and s["is_observed"]]
-        error = sum(jnp.sum(jnp.square(_units(s["value"] - s["fn"].mean)), axis=1) for s in seen)
+        error = sum(jnp.sum(jnp.square(_units(s["value"] - mean_of(s["fn"]))), axis=1) for s in seen)
         return {
             "mean": _side_by_side(sites, hard, lambda n: mean_of(hard.guide[n]["fn"])),
             "z": _side_by_side(sites, hard, lambda n: hard.guide[n]["value"]),
@@ -116,7 +116,7 @@ def _compile(model, guide, nets, exact: bool, plate: str):
             "distortion": expected.distortion,
             "distortion_sampled": sampled.distortion,
             "squared_error": error,
-            "reconstruction": _units(jnp.broadcast_to(seen[0]["fn"].mean, seen[0]["value"].shape)),
+            "reconstruction": _units(jnp.broadcast_to(mean_of(seen[0]["fn"]), seen[0]["value"].shape)),
             "prior_mean": _side_by_side(sites, hard, lambda n: mean_of(hard.model[n]["fn"]))[:2],
             "global_kl": sum(sampled.global_kl.values(), jnp.zeros(())),
             "constant": jnp.asarray(sampled.constant),
@@ -183,7 +183,7 @@ def code_of(params, model, guide, nets, x, *, plate: str = "image") -> Code:
         )
         sites = _local(traces, plate)
         bases = {n: base_of(traces.guide[n]["fn"]) for n in sites}
-        relaxed = tuple(n for n, base in bases.items() if isinstance(base, RELAXED))
+        relaxed = tuple(n for n, base in bases.items() if is_relaxed(base))
         seen.append(
             Code(
                 sites=tuple(sites),

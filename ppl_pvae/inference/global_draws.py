@@ -8,6 +8,7 @@ import numpy as np
 from jax import random
 from numpyro.handlers import seed, substitute, trace, uncondition
 
+from ppl_pvae.inference.draws import Drawn
 from ppl_pvae.inference.estimators import Hard, LocalValues, is_local
 
 __all__ = ["GlobalDraws", "draw_globals"]
@@ -28,7 +29,7 @@ def draw_globals(
 
     def drawn(program, key):
         # Local sites are drawn too, whatever their family.
-        sites = trace(LocalValues(seed(substitute(program, params), key), Hard(), 1.0, plate)).get_trace(x, nets)
+        sites = trace(LocalValues(Drawn(seed(substitute(program, params), key)), Hard(), 1.0, plate)).get_trace(x, nets)
         return {n: s["value"] for n, s in sites.items() if _is_global(s, plate)}
 
     def many(program, key, draws):

@@ -10,7 +10,7 @@ import numpyro.distributions as dist
 from jax import random
 from numpyro.distributions.discrete import BernoulliLogits, BernoulliProbs
 
-from ppl_pvae.distributions import Poisson, SquaredError, base_of
+from ppl_pvae.distributions import SquaredError, base_of, is_poisson
 from ppl_pvae.inference.estimators import Exact
 from ppl_pvae.inference.free_energy import run_program
 
@@ -65,7 +65,7 @@ def _silent(fn: dist.Distribution, mean, *, centred: bool) -> Callable[[jax.Arra
         scale = np.asarray(jnp.broadcast_to(fn.scale, fn.batch_shape))
         same = np.allclose(scale[:1], scale, rtol=1e-6)
         return (lambda x: -dist.Normal(mean, scale[0]).log_prob(x)) if same else None
-    if isinstance(fn, Poisson | dist.Poisson):
+    if is_poisson(fn):
         return lambda x: -dist.Poisson(jnp.maximum(mean, SMALLEST), validate_args=False).log_prob(x)
     if isinstance(fn, BernoulliProbs | BernoulliLogits):
         lit = jnp.clip(mean, SMALLEST, 1 - SMALLEST)

@@ -21,6 +21,7 @@ from jaxtyping import Float, Num
 from numpyro.handlers import seed, substitute, trace, uncondition
 
 from ppl_pvae.distributions import mean_of, variance_of
+from ppl_pvae.inference.draws import Drawn, draw_of
 from ppl_pvae.inference.estimators import Hard, is_local
 from ppl_pvae.inference.evaluation import BATCH, held_globals
 from ppl_pvae.inference.evidence import check_unscaled
@@ -60,7 +61,7 @@ def simulate(key: jax.Array, params, model, guide, nets, *, images: int, plate: 
     ------
     ValueError
         A model that is no recipe for images: whose codes depend on the images that it is given, that observes something
-        other than the images or several things, or that has a site under a scale.
+        other than the images or several things, that has a site under a scale, or one that cannot be drawn from.
     """
     return next(simulations(key, params, model, guide, nets, images=images, replicates=1, plate=plate))
 
@@ -185,7 +186,7 @@ def _in_batches(draw, key, params, x) -> list[Any]:
 def _compile_prior(model, nets, plate: str):
     @jax.jit
     def draw(key, params, x):
-        sites = trace(seed(substitute(uncondition(model), params), key)).get_trace(x, nets)
+        sites = trace(Drawn(seed(substitute(uncondition(model), params), key))).get_trace(x, nets)
         latent = {n: s for n, s in sites.items() if s["type"] == "sample" and not s["infer"].get("was_observed")}
         (seen,) = (s for s in sites.values() if s["type"] == "sample" and s["infer"].get("was_observed"))
         return _code(latent, plate), _flat(_mean(seen), len(x)), _flat(seen["value"], len(x))
@@ -206,7 +207,7 @@ def _compile_posterior(model, guide, nets, plate: str):
             variance = jnp.broadcast_to(variance_of(seen["fn"]), seen["value"].shape)
         except NotImplementedError:
             variance = None
-        return _code(traces.guide, plate), _mean(seen), variance, seen["fn"].sample(key_image)
+        return _code(traces.guide, plate), _mean(seen), variance, draw_of(seen["name"], key_image, seen["fn"])
 
     return draw
 
@@ -239,7 +240,7 @@ def _check_generative(params, model, nets, plate):
 
     @jax.jit
     def observed(params, x):
-        sites = trace(seed(substitute(model, params), random.key(0))).get_trace(x, nets)
+        sites = trace(Drawn(seed(substitute(model, params), random.key(0)))).get_trace(x, nets)
         for name, site in sites.items():
             if site["type"] == "sample" and is_local(site, plate):
                 check_unscaled(name, site)

@@ -14,7 +14,7 @@ from jax import random
 from jaxtyping import Array
 from numpyro.handlers import seed, substitute, trace
 
-from ppl_pvae.distributions import base_of, variance_of
+from ppl_pvae.distributions import SquaredError, base_of, follows, variance_of
 from ppl_pvae.inference.estimators import is_local
 
 __all__ = ["NotGaussianError", "Reconstruction", "codes_like", "expected_excess", "jacobian", "one_image"]
@@ -50,7 +50,7 @@ def one_image(traces, params, model, args, kwargs, plate, image=0):
         sites = trace(single).get_trace(x[image : image + 1], *rest, **kwargs)
         seen = {n: s["fn"] for n, s in sites.items() if s["type"] == "sample" and s["is_observed"]}
         for name, fn in seen.items():
-            if not isinstance(base_of(fn), dist.Normal):
+            if not any(follows(type(base_of(fn)), family) for family in (dist.Normal, SquaredError)):
                 family = type(base_of(fn)).__name__
                 raise NotGaussianError(f"site {name!r} is {family}: the exact expectation needs a Gaussian likelihood.")
         return Reconstruction(

@@ -10,7 +10,7 @@ import numpyro.distributions as dist
 from jax.core import Tracer
 from jaxtyping import Array
 
-from ppl_pvae.distributions import base_of
+from ppl_pvae.distributions import base_of, is_users, total_probability
 from ppl_pvae.inference.divergence import asked_of, divergence_method
 from ppl_pvae.inference.estimators import Exact, Hard
 from ppl_pvae.inference.free_energy import FreeEnergy, run_program
@@ -19,6 +19,7 @@ from ppl_pvae.inference.supports import reach
 
 __all__ = ["check_start"]
 
+ROUNDING = 1e-3  # of a sum of probabilities in single precision
 DEPENDENT = type(dist.constraints.dependent)  # on other arguments: NumPyro itself checks none of these
 
 
@@ -36,6 +37,7 @@ class _Start(NamedTuple):
     nats: dict[str, Array]
     reach: dict[str, tuple[tuple[Any, Any], tuple[Any, Any]]]
     distortion: Array
+    total: dict[str, Array]  # of the probabilities of a prior over counts that a user has written
 
 
 class _Words(NamedTuple):
@@ -50,8 +52,8 @@ class _Words(NamedTuple):
 
 
 def check_start(key: jax.Array, params, model, guide, x, *args, exact: bool, step: float, plate: str = "image") -> None:
-    """Make sure that the free energy of these images is finite at `params`, and that each distribution may have its
-    arguments after a step of training too, by `step` in every free parameter, either way.
+    """Make sure that the free energy of these images is finite at `params` and no lower than it may be, and that each
+    distribution may have its arguments after a step of training too, by `step` in every free parameter, either way.
 
     `exact` says that the expectation has a closed form for the program.
 
@@ -72,11 +74,12 @@ def check_start(key: jax.Array, params, model, guide, x, *args, exact: bool, ste
         arguments = _arguments(traces, words)
         reached = _reached(traces, words)
         parts = FreeEnergy(estimator=estimator, plate=plate).parts_of(traces, params, model, x, *args)
-        return _Start(arguments, parts.local_kl | parts.global_kl, reached, parts.distortion)
+        return _Start(arguments, parts.local_kl | parts.global_kl, reached, parts.distortion, _totals(traces, words))
 
     # Image by image: for one at a time a sum over counts takes the path that is quick to compile.
     for start in (look(key, params, x[image : image + 1]) for image in range(len(x))):
         _check_arguments(start.arguments, words, "starts with")
+        _check_totals(start, words)
         _check_nats(start, words)
         if not np.isfinite(start.distortion).all():
             name = words.observed[0]
@@ -142,6 +145,22 @@ def _check_arguments(arguments, words, how):
                 f"site {name!r}: {what} {words.families[name, room]} {how} {argument} = {float(found.value):.4g}, and "
                 f"it must be {words.must_be[name, room, argument]}; start inside, give its numpyro.param a constraint, "
                 "or transform it."
+            )
+
+
+def _totals(traces, words):
+    """What the probabilities of user's own priors add up to, where a KL is a sum over them."""
+    priors = {name: base_of(traces.model[name]["fn"]) for name, how in words.method.items() if how == "exact sum"}
+    return {name: total_probability(prior) for name, prior in priors.items() if is_users(type(prior))}
+
+
+def _check_totals(start, words):
+    for name, totals in start.total.items():
+        total = float(np.max(totals))
+        if total > 1 + ROUNDING:
+            raise ValueError(
+                f"site {name!r}: the probabilities of {words.families[name, 'model']} add up to {total:.4g} and not "
+                "to 1, so that the free energy would be no bound; mend its log_prob."
             )
 
 

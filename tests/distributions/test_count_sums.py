@@ -87,6 +87,28 @@ def test_poisson_pairs_in_float32(full):
     check_poissons(full, jnp.float32, tolerance, tolerance, 1e-4 if full else 2e-5)
 
 
+def test_priors_with_other_zeros_keep_their_digits_at_large_rates():
+    """Zero-inflated priors of rates up to 200, in float32: values to 1e-4 of max(KL, 1), slopes to 1e-5 of the rate."""
+    rates, gate, n = np.array([0.1, 1.0, 10.0, 50.0, 200.0]), 0.7, np.arange(1000)
+
+    def total(log_rate):
+        nats = count_kl(Poisson(log_rate=log_rate), dist.ZeroInflatedPoisson(gate, jnp.float32(rates)))
+        return jnp.sum(nats), nats
+
+    log_rate = jnp.broadcast_to(jnp.log(jnp.float32(rates))[:, None], (5, 5))
+    slopes, nats = jax.grad(total, has_aux=True)(log_rate)
+    pmf = scipy.stats.poisson.logpmf
+    for i, rate in enumerate(rates):
+        log_q = pmf(n, rate)
+        for j, prior_rate in enumerate(rates):
+            log_p = np.log1p(-gate) + pmf(n, prior_rate)
+            log_p[0] = np.logaddexp(np.log(gate), log_p[0])
+            assert abs(nats[i, j] - brute_kl(log_q, log_p)) < 1e-4 * max(brute_kl(log_q, log_p), 1)
+            # d/d log λ of Σ q (log q − log p) is Σ q (n − λ)(log q − log p)
+            slope = np.sum(np.exp(log_q) * (n - rate) * (log_q - log_p))
+            assert abs(slopes[i, j] - slope) < 1e-5 * max(rate + prior_rate, abs(slope))
+
+
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("full", [False, True])
 def test_poisson_pairs_in_float64(full):

@@ -31,6 +31,26 @@ class Unsupported(Own):
     support = None
 
 
+class Meanless(dist.Distribution):
+    """A likelihood that says how likely an image is, and no more."""
+
+    support = dist.constraints.real
+
+    def __init__(self, loc):
+        self.loc = loc
+        super().__init__(jnp.shape(loc))
+
+    def log_prob(self, value):
+        return -jnp.abs(value - self.loc)
+
+
+class Halved(Poisson):
+    """Another law than its draws, which are its parent's."""
+
+    def log_prob(self, value):
+        return jnp.logaddexp(super().log_prob(value), jnp.where(value == 0, 0.0, -jnp.inf)) - jnp.log(2.0)
+
+
 def whole(x):
     return ("image", len(x))
 
@@ -73,6 +93,15 @@ def in_both(plate):
     return program(plate=plate, guide_plate=plate)
 
 
+def observed_by(family):
+    def model(x):
+        with numpyro.plate("image", len(x)):
+            z = numpyro.sample("z", prior(x))
+            numpyro.sample("x", family(z @ WEIGHTS).to_event(1), obs=x)
+
+    return model
+
+
 def observed_alone(x):
     with numpyro.plate("image", len(x)):
         numpyro.sample("x", SquaredError(0 * x).to_event(1), obs=x)
@@ -104,7 +133,34 @@ REFUSED = {
         ),
         "site 'z': an image's part of it has shape (7,) with 7 images, (11,) with 11; make it of nets.units",
     ),
-    "another plate": (in_both(lambda x: ("data", len(x))), 'there is no latent inside numpyro.plate("image", len(x))'),
+    "another plate": (
+        in_both(lambda x: ("data", len(x))),
+        "site 'z' is inside a plate 'data': the plate of the images is called 'image'",
+    ),
+    "more units in the model": (
+        program(prior=lambda x: Poisson(jnp.ones(UNITS + 2)).to_event(1), observe=lambda z: z @ np.ones((5, PIXELS))),
+        "site 'z': one event of the guide has shape (3,), of the model (5,); give both as many units",
+    ),
+    "fewer units than the decoder takes": (
+        program(posterior=lambda x: Poisson(log_rate=x[:, :2]).to_event(1)),
+        "site 'z': one event of the guide has shape (2,), of the model (3,); give both as many units",
+    ),
+    "two images observed": (
+        program(observe=lambda z: numpyro.sample("y", SquaredError(z @ WEIGHTS).to_event(1), obs=z @ WEIGHTS)),
+        "the model observes 'y' and 'x': images are observed whole at one site",
+    ),
+    "a factor": (
+        program(observe=lambda z: z @ WEIGHTS + numpyro.factor("sparse", -z.sum(-1))[:, None]),
+        "site 'sparse' is a numpyro.factor",
+    ),
+    "a likelihood without a mean": (
+        (observed_by(Meanless), program()[1]),
+        "site 'x': reconstructions are the mean of a likelihood, and Meanless has none; give the class a mean",
+    ),
+    "draws of another law": (
+        program(posterior=lambda x: Halved(log_rate=x[:, :UNITS]).to_event(1)),
+        "site 'z': a posterior is drawn from, and Halved has no draws that go with its log_prob",
+    ),
     "nothing observed": (program(obs=False), "the model observes nothing: give numpyro.sample(..., obs=x)"),
     "nothing at all": ((lambda x: None, lambda x: None), "the model observes nothing"),
     "no latent": (
@@ -131,7 +187,7 @@ REFUSED = {
     "no support": (program(prior=lambda x: Unsupported(jnp.ones(UNITS)).to_event(1)), "give the class a support"),
     "no sample": (
         program(posterior=lambda x: Own(x[:, :UNITS]).to_event(1)),
-        "site 'z': a posterior is drawn from, and Own cannot be; give the class a sample(self, key, sample_shape=())",
+        "site 'z': a posterior is drawn from, and Own has no draws that go with its log_prob; give the class",
     ),
     "a text": (with_before(lambda x: numpyro.param("a", "text"), *program()), "the parameter 'a' starts as str"),
     "a whole number": (with_before(lambda x: numpyro.param("a", 1), *program()), "the parameter 'a' starts as int32"),

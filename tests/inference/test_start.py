@@ -39,6 +39,15 @@ def gate(constraint=dist.constraints.real, start=0.0):
     return dist.ZeroInflatedPoisson(numpyro.param("gate", start, constraint=constraint), 0.5)
 
 
+class Unfinished(dist.Distribution):
+    """A Poisson whose −r was forgotten, r = 2: e² in all."""
+
+    support = dist.constraints.nonnegative_integer
+
+    def log_prob(self, n):
+        return n * jnp.log(2.0) - jax.scipy.special.gammaln(n + 1.0)
+
+
 START = "start inside, give its numpyro.param a constraint, or transform it"
 REFUSED = {
     "a negative rate": (
@@ -64,6 +73,10 @@ REFUSED = {
     "a rate of nothing": (
         {"prior": lambda: Poisson(log_rate=-jnp.inf)},
         "KL(Poisson || Poisson) is infinite: the posterior has values to which the prior gives no probability",
+    ),
+    "probabilities that add up to more than 1": (
+        {"prior": Unfinished},
+        "site 'z': the probabilities of Unfinished add up to 7.389 and not to 1, so that the free energy would be no",
     ),
     "images that cannot be": (
         {"prior": lambda: Poisson(1.0), "observe": lambda z: Poisson(1.0 + z + jnp.zeros(2)), "exact": False},

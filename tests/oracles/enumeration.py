@@ -66,6 +66,7 @@ class Enumerable(NamedTuple):
 
 def log_count(n, log_rate, log_phi=None):
     """log p(n) of counts by the textbook, summed over units."""
+    n = jnp.asarray(n, jnp.result_type(log_rate))
     if log_phi is None:
         return jnp.sum(n * log_rate - jnp.exp(log_rate) - gammaln(n + 1), axis=-1)
     phi, log_total = jnp.exp(log_phi), jnp.logaddexp(log_phi, log_rate)
