@@ -203,6 +203,16 @@ def price_curves(rows: Sequence[Row]) -> list[Curve]:
     return _curves(rows, priced=True)
 
 
+def _longest(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """One row a seed: the same fit trained for fewer steps is no other seed."""
+    found: dict[Any, Row] = {}
+    for row in rows:
+        other = found.get(row.get("seed"))
+        if other is None or (number_of(row, "steps") or 0) > (number_of(other, "steps") or 0):
+            found[row.get("seed")] = row
+    return tuple(found.values())
+
+
 def _curves(rows: Sequence[Row], *, priced: bool) -> list[Curve]:
     curves = []
     for family, members in sort_by_family(rows).items():
@@ -211,7 +221,7 @@ def _curves(rows: Sequence[Row], *, priced: bool) -> list[Curve]:
             price, units, beta = number_of(row, "spike_price") or 0.0, row.get("units"), number_of(row, "beta")
             if (price > 0) == priced and units is not None and beta is not None:
                 points.setdefault((units, beta, price), []).append(row)
-        made = [Point(*place, tuple(points[place])) for place in sorted(points)]
+        made = [Point(*place, _longest(points[place])) for place in sorted(points)]
         for units in dict.fromkeys(point.units for point in made):
             curves.append(Curve(family, units, tuple(point for point in made if point.units == units)))
     return curves

@@ -63,6 +63,15 @@ def test_curves_are_sorted_averaged_and_free_of_prices_and_errors():
     assert [(point.beta, point.price, point.mean("zeros")) for point in priced.points] == [(0.1, 0.5, 9.0)]
 
 
+def test_the_same_fit_with_fewer_steps_is_no_other_seed():
+    """The longest stands for all, in whatever order they come."""
+    rows = [cell(seed=seed, steps=steps, zeros=steps / 1e4 + seed) for steps in (500, 2000, 1000) for seed in (0, 1)]
+    (curve,) = beta_curves(rows)
+    (point,) = curve.points
+    assert sorted(row["steps"] for row in point.rows) == [2000, 2000]
+    assert point.mean("zeros") == 0.7
+
+
 def test_what_is_not_finite_is_left_out_of_a_mean_and_one_seed_has_no_spread():
     rows = [cell(seed=0, r2=float("nan")), cell(seed=1, r2=0.5), cell(seed=2, r2=None, converged=None)]
     point = beta_curves(rows)[0].points[0]
