@@ -110,6 +110,35 @@ def test_what_cannot_be_is_refused_in_a_line(tmp_path, text, said):
     assert len(str(problem.value).splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("programs", "said"),
+    [
+        (("a/m.py", "b/m.py"), "the programs a/m.py and b/m.py share a name, .* m-K8-b1-s0; rename one of the files"),
+        (("poisson", "a/poisson.py"), "the programs poisson and a/poisson.py share a name, .*; rename one of the fil"),
+        (("a/m.py", "./a/m.py"), "the programs a/m.py and ./a/m.py are one file; name it once"),
+    ],
+)
+def test_programs_of_one_name_are_told_apart(tmp_path, monkeypatch, programs, said):
+    """Both in one block, and in blocks whose common cells are merged."""
+    monkeypatch.chdir(tmp_path)
+    for path in ("a/m.py", "b/m.py", "a/poisson.py"):
+        Path(path).parent.mkdir(exist_ok=True)
+        Path(path).write_text("")
+    lists = {"units": (8,)}
+    for grid in (
+        Grid(({**lists, "program": programs},)),
+        Grid(tuple({**lists, "program": (each,)} for each in programs), merge=True),
+    ):
+        with pytest.raises(UserError, match=said) as problem:
+            cells_of(grid)
+        assert len(str(problem.value).splitlines()) == 1
+
+
+def test_values_that_a_name_does_not_tell_apart_are_named():
+    with pytest.raises(UserError, match=r"both be called poisson-K512-b0\.1-s0, which differ in beta; give"):
+        cells_of(Grid(({"beta": (0.1, 0.10000001)},)))
+
+
 def test_a_recipe_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(UserError, match="cannot read the recipe"):
         read_grid(tmp_path / "none.toml")

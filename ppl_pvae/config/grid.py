@@ -165,17 +165,30 @@ def cells_of(grid: Grid) -> list[Cell]:
         inside = set()
         for values in itertools.product(*block.values()):
             cell = _cell(dict(zip(block, values, strict=True)))
+            if cell.name in found and found[cell.name].settings != cell.settings:
+                raise _one_name(found[cell.name], cell)
             if cell.name in inside or (cell.name in found and not grid.merge):
                 raise UserError(f"the grid has the cell {cell.name} twice; name each value, and each block, once.")
-            if cell.name in found and found[cell.name].settings != cell.settings:
-                raise UserError(
-                    f"two cells of the grid would both be called {cell.name}, which differ in "
-                    f"{', '.join(differences(cell.settings, found[cell.name].settings))}; give them in two sweeps."
-                )
             inside.add(cell.name)
             found[cell.name] = cell
     order = {name: at for at, name in enumerate(dict.fromkeys(_kind(cell) for cell in found.values()))}
     return sorted(found.values(), key=lambda c: (-c.settings.units, order[_kind(c)], c.settings.beta, c.settings.seed))
+
+
+def _one_name(first: Cell, second: Cell) -> UserError:
+    """The error for two cells that differ, and would stand in one directory."""
+    one, other = first.settings, second.settings
+    if one.program != other.program and Path(one.program).resolve() == Path(other.program).resolve():
+        return UserError(f"the programs {one.program} and {other.program} are one file; name it once.")
+    if one.program != other.program:
+        return UserError(
+            f"the programs {one.program} and {other.program} share a name, by which cells are called: both would have "
+            f"the cell {first.name}; rename one of the files."
+        )
+    return UserError(
+        f"two cells of the grid would both be called {first.name}, which differ in "
+        f"{', '.join(differences(other, one))}; give them in two sweeps."
+    )
 
 
 def _cell(values: dict[str, Any]) -> Cell:

@@ -35,6 +35,7 @@ from ppl_pvae.run.telling import telling_where
 
 __all__ = [
     "Run",
+    "check_fit",
     "describe",
     "fit_to_directory",
     "fit_until_converged",
@@ -149,6 +150,17 @@ def follow_beta(settings: Settings, betas: Sequence[float], out: Path, dataset: 
     plan = _plan(settings, None, dataset)
     with _answering_for(plan):
         return follow(plan, betas, out)
+
+
+def check_fit(settings: Settings, dataset: Dataset) -> None:
+    """Make sure that there is something to train: run the program and plan its fit; nothing is trained or written.
+
+    Raises
+    ------
+    UserError
+        If data, program and settings do not fit together.
+    """
+    _plan(settings, None, dataset)
 
 
 def describe(settings: Settings) -> str:

@@ -9,8 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
 import numpyro
+import numpyro.distributions as dist
 
+from ppl_pvae.distributions import base_of
+from ppl_pvae.distributions.counted import is_of_counts
 from ppl_pvae.errors import UserError
 from ppl_pvae.models import Program
 
@@ -31,6 +35,8 @@ HINTS = {
     "object is not callable": "a function is called for there: of nets, where it is a prior rate",
     "got invalid": "out of its range: give its numpyro.param a constraint, or start further inside",
 }
+# The words of JAX change, the kinds of its exceptions do not.
+WANTS_A_VALUE = (jax.errors.ConcretizationTypeError, jax.errors.NonConcreteBooleanIndexError)
 
 
 @contextmanager
@@ -95,10 +101,14 @@ def _told(name, error, steps, theirs):
     site, words = _site(steps), textwrap.shorten(words, LONGEST, placeholder=" ...")
     where += f", site {site!r}" if site and f"{site!r}" not in words else ""
     if isinstance(error, SystemExit):
-        return f"{where}: it ends Python ({type(error).__name__}: {words}); a program defines functions and no more."
+        return f"{where}: it ends Python ({_called(error, words)}); a program defines functions and no more."
     line = textwrap.shorten((through[-1].text.line or "") if through else "", 60, placeholder=" ...")
-    hint = _hint(error, words)
-    return f"{where}: {type(error).__name__}: {words}\n  {line or 'no line of the program'} ({hint})"
+    hint = _hint(error, words, steps[-1], is_theirs=steps[-1] in theirs)
+    return f"{where}: {_called(error, words)}\n  {line or 'no line of the program'} ({hint})"
+
+
+def _called(error, words):
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__
 
 
 def _where(name, text):
@@ -117,9 +127,30 @@ def _site(steps):
     return next((s.frame.f_locals.get("name") for s in reversed(steps) if s.frame.f_code in making), None)
 
 
-def _hint(error, words):
+def _hint(error, words, last, *, is_theirs):
     if isinstance(error, ModuleNotFoundError):
         return (
             f"a program is one file, whose text a run keeps: what it needs of {error.name} must be in it or installed"
         )
-    return next((hint for sign, hint in HINTS.items() if sign in words), "mend that line")
+    if isinstance(error, WANTS_A_VALUE):
+        return (
+            "what depends on x or on parameters is not known when the program is traced: choose between values with "
+            "jax.numpy.where"
+        )
+    if "not supported by this class" in words and _is_of_counts(last.frame.f_locals.get("base_dist")):
+        return "NumPyro truncates no counts: write a distribution of your own, as in models/truncated.py"
+    usual = next((hint for sign, hint in HINTS.items() if sign in words), "mend that line")
+    return usual if words else _said_by_its_place(error, last, usual, is_theirs=is_theirs)
+
+
+def _is_of_counts(base):
+    return isinstance(base, dist.Distribution) and is_of_counts(base_of(base))
+
+
+def _said_by_its_place(error, last, usual, *, is_theirs):
+    """Of an exception without words: NumPyro raises it in the place of a method that a class does not have."""
+    name, owner = last.text.name, last.frame.f_locals.get("self")
+    owner = None if owner is None else type(owner).__name__
+    if isinstance(error, NotImplementedError) and name.isidentifier() and not name.startswith("__"):
+        return f"{owner} has no {name}: give the class that method" if owner else f"{name} is not written: write it"
+    return usual if is_theirs else f"it comes out of {f'{owner}.{name}' if owner else name}"

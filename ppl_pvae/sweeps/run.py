@@ -13,6 +13,7 @@ from ppl_pvae.sweeps.cluster import cluster_executor
 from ppl_pvae.sweeps.estimate import disk_of, scale_of, seconds_of
 from ppl_pvae.sweeps.local import LocalExecutor, cores
 from ppl_pvae.sweeps.outputs import PATH_FILE, write_outputs
+from ppl_pvae.sweeps.programs import check_programs
 from ppl_pvae.sweeps.progress import Progress
 from ppl_pvae.sweeps.running import fit_all
 from ppl_pvae.sweeps.task import Task
@@ -40,7 +41,8 @@ def run_sweep(
     Raises
     ------
     UserError
-        If data cannot be read, or nobody answers at the address; nothing is written then.
+        If data cannot be read, a program file cannot be fitted, or nobody answers at the address; nothing is written
+        then.
     """
     mine = _names(sweep, shard)
     tasks = [task for task in sweep.tasks() if task.name in mine]
@@ -53,6 +55,7 @@ def run_sweep(
         # As many threads a worker however many cells are left: the digits of a sum depend on them.
         with _executor(cluster, workers or cores()) as where:
             costs = _costs(sweep, _images(sweep))
+            check_programs(_left(sweep))
             begin_sweep(sweep)
             _fit(sweep, tasks, where, Progress(tasks, done, [costs.get(task.name, 0.0) for task in tasks]), problems)
     try:
@@ -67,6 +70,12 @@ def _names(sweep: Sweep, shard: tuple[int, int] | None) -> set[str]:
     """The cells of a part: every n-th, so that parts take equally long."""
     at, count = shard or (1, 1)
     return {cell.name for cell in sweep.cells[at - 1 :: count]}
+
+
+def _left(sweep: Sweep) -> list[Cell]:
+    """The cells that are to be fitted, of all parts: what is finished asks nothing of its program any more."""
+    names = {task.name for task in sweep.tasks()}
+    return [cell for cell in sweep.cells if cell.name in names]
 
 
 def _executor(cluster: str | None, workers: int) -> AbstractContextManager[Executor]:
@@ -154,9 +163,11 @@ def describe_sweep(sweep: Sweep, *, workers: int | None) -> str:
     Raises
     ------
     UserError
-        If data cannot be read.
+        If data cannot be read, or a program file cannot be fitted.
     """
-    images, left = _images(sweep), {task.name for task in sweep.tasks()}
+    images, to_fit = _images(sweep), _left(sweep)
+    check_programs(to_fit)
+    left = {cell.name for cell in to_fit}
     costs = _costs(sweep, images)
     lines = [
         f"{cell.name}  from {cell.settings.steps} steps, about {costs[cell.name]:.0f} s"

@@ -12,7 +12,7 @@ from ppl_pvae.errors import UserError
 if TYPE_CHECKING:
     from ppl_pvae.data import Dataset
 
-__all__ = ["LOCK", "Task", "fit_cell"]
+__all__ = ["LOCK", "Task", "check_cell", "fit_cell"]
 
 LOCK = ".lock"
 
@@ -46,15 +46,32 @@ def fit_cell(task: Task) -> str | None:
     return None
 
 
+def check_cell(settings: Settings) -> None:
+    """Put the fit of a cell together as fitting it begins, and go no further: nothing is trained or written.
+
+    Raises
+    ------
+    UserError
+        If data, program and settings do not fit together.
+    """
+    from ppl_pvae.run import check_fit
+
+    check_fit(settings, _data_of(settings))
+
+
 def _fit(task: Task) -> None:
     from ppl_pvae.run import fit_until_converged, follow_beta
 
     settings = task.settings
-    data = _data(settings.data or "natural", settings.patch_size, settings.data_seed)
+    data = _data_of(settings)
     if task.betas:
         follow_beta(settings, task.betas, task.folder, data)
         return
     fit_until_converged(settings, task.folder, data, max_doublings=task.max_doublings, warm_start=task.warm_start)
+
+
+def _data_of(settings: Settings) -> "Dataset":
+    return _data(settings.data or "natural", settings.patch_size, settings.data_seed)
 
 
 @lru_cache(maxsize=1)

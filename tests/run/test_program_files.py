@@ -54,6 +54,18 @@ model = partial(poisson.model, prior_rate=tied)
 guide = partial(poisson.guide, prior_rate=tied)
 """
 )
+# One latent for all images, of a class that can be drawn and weighs nothing.
+NO_LOG_PROB = WHOLE.replace(
+    "def model(x, nets):",
+    """class Mine(dist.Distribution):
+    support = dist.constraints.real
+
+    def sample(self, key, sample_shape=()):
+        return jnp.zeros(sample_shape)
+
+def model(x, nets):
+    numpyro.sample("gain", Mine())""",
+).replace("def guide(x, nets):", 'def guide(x, nets):\n    numpyro.sample("gain", Mine())')
 SETTINGS = {"units": 3, "batch_size": 100, "steps": 20, "patch_size": 4, "evaluate_every": 20}
 FLAGS = [f"--{name.replace('_', '-')}={value}" for name, value in SETTINGS.items()]
 
@@ -182,7 +194,7 @@ BAD = {
     "ends Python later": (
         WHOLE.replace("    r = jnp", "    raise SystemExit\n    r = jnp"),
         [],
-        "mine.py, line 10: it ends Python (SystemExit: ); a program defines functions and no more",
+        "mine.py, line 10: it ends Python (SystemExit); a program defines functions and no more",
     ),
     "a file beside it": ("import helper\n" + WHOLE, [], "what it needs of helper must be in it or installed"),
     "data in a condition": (
@@ -237,6 +249,39 @@ BAD = {
         WHOLE.replace("nets.decode(z)", "nets.decode(z[:, :2])"),
         [],
         "mine.py, line 13: TypeError: dot_general requires contracting dimensions",
+    ),
+    "a branch": (
+        WHOLE.replace("    r = jnp", "    if x.mean() > 0:\n        pass\n    r = jnp"),
+        [],
+        "(what depends on x or on parameters is not known when the program is traced: choose between values with "
+        "jax.numpy.where)",
+    ),
+    "a mask": (WHOLE.replace("    r = jnp", "    y = x[x > 0]\n    r = jnp"), [], "with jax.numpy.where)"),
+    "a number": (WHOLE.replace("    r = jnp", "    y = float(x.mean())\n    r = jnp"), [], "with jax.numpy.where)"),
+    "no log_prob": (
+        NO_LOG_PROB,
+        [],
+        "NotImplementedError\n  no line of the program (Mine has no log_prob: give the class that method)",
+    ),
+    "a body to come": (
+        WHOLE.replace("    r = jnp", "    raise NotImplementedError\n    r = jnp"),
+        [],
+        "line 10: NotImplementedError\n  raise NotImplementedError (model is not written: write it)",
+    ),
+    "no words": (
+        WHOLE.replace("    r = jnp", "    assert len(x) < 0\n    r = jnp"),
+        [],
+        "line 10: AssertionError\n  assert len(x) < 0 (mend that line)",
+    ),
+    "no words of a library": (
+        WHOLE.replace("    r = jnp", "    dist.biject_to(dist.constraints.nonnegative_integer)\n    r = jnp"),
+        [],
+        "constraints.nonnegative_integer) (it comes out of ConstraintRegistry.__call__)",
+    ),
+    "truncated counts": (
+        WHOLE.replace("Poisson(r)", "dist.TruncatedDistribution(Poisson(r), high=3)"),
+        [],
+        "(NumPyro truncates no counts: write a distribution of your own, as in models/truncated.py)",
     ),
     "another site": (
         WHOLE.replace('sample("z", Poisson(l', 'sample("y", Poisson(l'),
