@@ -21,18 +21,20 @@ class Predicted:
     Parameters
     ----------
     prior_z, prior_x
-        Codes drawn from the prior, (prior draw, unit), and images from the likelihood, (prior draw, pixel).
+        Codes drawn from the prior, (prior draw, unit), and images from the likelihood, (prior draw, pixel); None for a
+        program that makes none by itself.
     x
-        Images drawn again from posterior codes of the first test images, (draw, drawn image, pixel).
+        Images drawn again from posterior codes of the first test images, (draw, drawn image, pixel); None where the
+        likelihood cannot be drawn from.
     mean, variance
         Of each pixel of those over codes and noise, (drawn image, pixel); None where the likelihood has no variance.
     globals_posterior, globals_prior
         Draws of each latent of the whole data set by name, (draw, ...).
     """
 
-    prior_z: Num[np.ndarray, "prior_draw unit"]
-    prior_x: Num[np.ndarray, "prior_draw pixel"]
-    x: Num[np.ndarray, "draw drawn_image pixel"]
+    prior_z: Num[np.ndarray, "prior_draw unit"] | None
+    prior_x: Num[np.ndarray, "prior_draw pixel"] | None
+    x: Num[np.ndarray, "draw drawn_image pixel"] | None
     mean: Float[np.ndarray, "drawn_image pixel"] | None
     variance: Float[np.ndarray, "drawn_image pixel"] | None
     globals_posterior: Mapping[str, np.ndarray] = field(default_factory=dict)

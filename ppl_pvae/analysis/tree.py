@@ -146,8 +146,14 @@ def _globals(draws: Mapping[str, np.ndarray], units: int) -> dict[str, xr.Variab
 
 def _predictions(p: Posterior, made: Predicted) -> dict[str, xr.Dataset]:
     """The groups of what the program makes up. ArviZ takes a group of predictions for draws and nothing else."""
+    return {**_again(made), **_moments(made), **_prior(p, made)}
+
+
+def _again(made: Predicted) -> dict[str, xr.Dataset]:
+    if made.x is None:
+        return {}
     again = _array(("chain", "draw", *_IMAGE_PIXEL), made.x[np.newaxis], "images drawn again", "pixel value")
-    return {"/posterior_predictive": xr.Dataset({"x": again}), **_moments(made), **_prior(p, made)}
+    return {"/posterior_predictive": xr.Dataset({"x": again})}
 
 
 def _moments(made: Predicted) -> dict[str, xr.Dataset]:
@@ -162,6 +168,9 @@ def _moments(made: Predicted) -> dict[str, xr.Dataset]:
 
 
 def _prior(p: Posterior, made: Predicted) -> dict[str, xr.Dataset]:
+    globals_alone = _globals(made.globals_prior, p.mean.shape[1])
+    if made.prior_z is None or made.prior_x is None:
+        return {"/prior": xr.Dataset(globals_alone)} if globals_alone else {}
     unit = "spikes per image" if p.is_count else "activity"
     codes = _stored(made.prior_z, p.is_count)[np.newaxis]
     prior = {
@@ -171,7 +180,7 @@ def _prior(p: Posterior, made: Predicted) -> dict[str, xr.Dataset]:
     }
     images = _array(("chain", "draw", "pixel"), made.prior_x[np.newaxis], "images drawn from the prior", "pixel value")
     return {
-        "/prior": xr.Dataset({**prior, **_globals(made.globals_prior, p.mean.shape[1])}),
+        "/prior": xr.Dataset({**prior, **globals_alone}),
         "/prior_predictive": xr.Dataset({"x": images}),
     }
 

@@ -3,10 +3,11 @@
 from ppl_pvae.distributions.closed_forms import categorical_kl
 from ppl_pvae.distributions.count_draws import draw_counts
 from ppl_pvae.distributions.count_sums import count_kl, has_count_sum
+from ppl_pvae.distributions.count_totals import total_of
 from ppl_pvae.distributions.gumbel_poisson import gumbel_softmax_poisson
-from ppl_pvae.distributions.kl import base_of, has_closed_form, poisson_kl, unit_kl
+from ppl_pvae.distributions.kl import base_of, has_closed_form, poisson_kl, unit_kl, without_mask
 from ppl_pvae.distributions.laws import follows, has_own, is_users
-from ppl_pvae.distributions.moments import mean_of, total_probability, variance_of
+from ppl_pvae.distributions.moments import mean_of, variance_of
 from ppl_pvae.distributions.negative_binomial import NegativeBinomial
 from ppl_pvae.distributions.negative_binomial_kl import negative_binomial_kl
 from ppl_pvae.distributions.poisson import Poisson, is_poisson, log_rate_of
@@ -41,7 +42,8 @@ __all__ = [
     "rectified_kl",
     "soft_poisson",
     "soft_poisson_from_log",
-    "total_probability",
+    "total_of",
     "unit_kl",
     "variance_of",
+    "without_mask",
 ]

@@ -13,7 +13,7 @@ from ppl_pvae.distributions.negative_binomial_kl import negative_binomial_kl
 from ppl_pvae.distributions.poisson import Poisson, log_rate_of
 from ppl_pvae.distributions.rectified import RectifiedNormal, rectified_kl
 
-__all__ = ["SAME", "base_of", "disagreement", "has_closed_form", "not_shared", "poisson_kl", "unit_kl"]
+__all__ = ["SAME", "base_of", "disagreement", "has_closed_form", "not_shared", "poisson_kl", "unit_kl", "without_mask"]
 
 SAME = 1e-4  # relative difference up to which two concentrations are one: each is computed where it is needed
 # What two distributions of a family have to share for their KL to hold.
@@ -123,6 +123,12 @@ def base_of(distribution: dist.Distribution) -> dist.Distribution:
     return distribution
 
 
+def without_mask(distribution: dist.Distribution) -> dist.Distribution:
+    """The family behind masks too, which leave draws and moments as they are."""
+    base = base_of(distribution)
+    return without_mask(base.base_dist) if isinstance(base, dist.MaskedDistribution) else base
+
+
 def _inside_event(distribution):
     while isinstance(distribution, dist.Independent):
         distribution = distribution.base_dist
@@ -138,11 +144,10 @@ def has_closed_form(q: dist.Distribution, p: dist.Distribution) -> bool:
     q, p = base_of(q), base_of(p)
     if isinstance(q, dist.MaskedDistribution) and isinstance(p, dist.MaskedDistribution):
         return has_closed_form(q.base_dist, p.base_dist)
-    pair = type(q), type(p)
     # The rule that would be dispatched to: the first, from special to general, that holds for both.
-    rules = (rule for rule in kl_divergence.ordering if all(map(issubclass, pair, rule)))
+    rules = (rule for rule in kl_divergence.ordering if isinstance(q, rule[0]) and isinstance(p, rule[1]))
     rule = next(rules, None)
-    return rule is not None and rule not in APPROXIMATE and all(map(follows, pair, rule))
+    return rule is not None and rule not in APPROXIMATE and follows(q, rule[0]) and follows(p, rule[1])
 
 
 def unit_kl(q: dist.Distribution, p: dist.Distribution) -> Float[Array, "..."]:

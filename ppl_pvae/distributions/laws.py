@@ -1,8 +1,11 @@
 """Whose law a family follows: what a subclass inherits may be that of another.
 
 A class that derives from a family and has a `log_prob` of its own is another family, whatever else it inherits: closed
-forms, mean, variance and draws of its parent are not its own.
+forms, mean, variance and draws of its parent are not its own. Nor are they those of a wrapper round it: a mixture, an
+inflated or a masked family is what it is made of.
 """
+
+from collections.abc import Iterator
 
 import numpyro.distributions as dist
 
@@ -12,14 +15,33 @@ __all__ = ["follows", "has_own", "is_users"]
 TRUSTED = ("numpyro.", "ppl_pvae.")
 
 
-def follows(family: type, law: type) -> bool:
-    """Whether a family has the log-probability of another, itself or one that it derives from; all follow the base."""
-    return issubclass(family, law) and (law is dist.Distribution or family.log_prob is law.log_prob)
+def follows(distribution: dist.Distribution, law: type) -> bool:
+    """Whether a family has the log-probability of a class that it is of; every one follows the base class."""
+    if not isinstance(distribution, law):
+        return False
+    return law is dist.Distribution or (not _is_changed(distribution) and type(distribution).log_prob is law.log_prob)
 
 
-def is_users(family: type) -> bool:
-    """Whether a family's log-probability is by neither NumPyro nor this package."""
-    return not _law_of(family).__module__.startswith(TRUSTED)
+def is_users(distribution: dist.Distribution) -> bool:
+    """Whether its log-probability, or that of anything it is made of, is by neither NumPyro nor this package."""
+    own = not _law_of(type(distribution)).__module__.startswith(TRUSTED)
+    return own or _is_changed(distribution) or any(map(is_users, _parts(distribution)))
+
+
+def has_own(distribution: dist.Distribution, name: str) -> bool:
+    """Whether a family's `mean`, `variance` or `sample` goes with its log-probability.
+
+    No where the base class's stands, which says nothing; where a user's class inherits it from one that goes by another
+    log-probability; and where it is no for anything that the family is made of.
+    """
+    family = type(distribution)
+    said = next(each for each in family.__mro__ if name in vars(each))
+    if said is dist.Distribution or not all(has_own(part, name) for part in _parts(distribution)):
+        return False
+    # By what it was said: nothing where it is a mixin's, or that of a base without a law.
+    by = next((each for each in said.__mro__ if "log_prob" in vars(each)), dist.Distribution)
+    law = _law_of(family)
+    return not _is_changed(distribution) and (law.__module__.startswith(TRUSTED) or by in (law, dist.Distribution))
 
 
 def _law_of(family: type) -> type:
@@ -27,14 +49,17 @@ def _law_of(family: type) -> type:
     return next(each for each in family.__mro__ if "log_prob" in vars(each))
 
 
-def has_own(distribution: dist.Distribution, name: str) -> bool:
-    """Whether a bare family's `mean`, `variance` or `sample` goes with its log-probability.
+def _is_changed(distribution) -> bool:
+    """Whether one distribution was given a log-probability that its class has not."""
+    return "log_prob" in vars(distribution)
 
-    No where the base class's stands, which says nothing, and where a user's class has a log-probability of its own and
-    inherits this from above it.
-    """
-    family = type(distribution)
-    said = next(each for each in family.__mro__ if name in vars(each))
-    if said is dist.Distribution:
-        return False
-    return not is_users(family) or issubclass(said, _law_of(family))
+
+def _parts(distribution) -> Iterator[dist.Distribution]:
+    """What a wrapper is made of."""
+    for name in ("base_dist", "component_distribution", "component_distributions"):
+        inner = vars(distribution).get(name, getattr(distribution, name, None))
+        yield from (each for each in (inner if isinstance(inner, list | tuple) else [inner]) if _is_distribution(each))
+
+
+def _is_distribution(value) -> bool:
+    return isinstance(value, dist.Distribution)

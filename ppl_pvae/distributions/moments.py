@@ -6,10 +6,10 @@ from jaxtyping import Array, Float
 
 from ppl_pvae.distributions.count_expectation import BLOCK, expected_over_counts
 from ppl_pvae.distributions.counted import counted, is_of_counts
-from ppl_pvae.distributions.kl import base_of
+from ppl_pvae.distributions.kl import without_mask
 from ppl_pvae.distributions.laws import has_own
 
-__all__ = ["mean_of", "total_probability", "variance_of"]
+__all__ = ["mean_of", "variance_of"]
 
 
 def mean_of(distribution: dist.Distribution) -> Float[Array, "..."]:
@@ -34,23 +34,15 @@ def variance_of(distribution: dist.Distribution) -> Float[Array, "..."]:
     return _own_or_summed(distribution, "variance", lambda base: _central(base, mean_of(base), 2))
 
 
-def total_probability(distribution: dist.Distribution) -> Float[Array, "..."]:
-    """Σ_n p(n) of a bare family of counts, of its batch shape; 1 where the sum does not end."""
-    shape = tuple(distribution.batch_shape)
-    law = counted(distribution, BLOCK, len(shape))
-    _, log_total = expected_over_counts(law.log_prob, law.arrays, lambda n, log_p: jnp.zeros_like(log_p), [], shape)
-    return jnp.exp(log_total)
-
-
 def _own_or_summed(distribution, name, summed):
-    base = base_of(distribution)
-    summable = not isinstance(base, dist.MaskedDistribution) and is_of_counts(base)
-    if has_own(base, name) or not summable:
+    base = without_mask(distribution)
+    if has_own(base, name):
         try:
             return getattr(distribution, name)
         except NotImplementedError:
-            if not summable:
-                raise NotImplementedError(f"{type(base).__name__} has no mean and variance of its own") from None
+            pass
+    if not is_of_counts(base):
+        raise NotImplementedError(f"{type(base).__name__} has no {name} of its own")
     return jnp.broadcast_to(summed(base), distribution.batch_shape + distribution.event_shape)
 
 

@@ -11,7 +11,7 @@ import numpyro.distributions as dist
 from jax import random
 from numpyro.primitives import Messenger
 
-from ppl_pvae.distributions import base_of, has_own, mean_of
+from ppl_pvae.distributions import base_of, has_own, mean_of, without_mask
 from ppl_pvae.inference.divergence import check_same_event
 from ppl_pvae.inference.estimators import Hard, is_local
 from ppl_pvae.inference.free_energy import check_plate, run_program
@@ -41,7 +41,8 @@ class _Watched(Messenger):
             raise ValueError(f"two sites of the {self.room} are called {name!r}: give one another name, in both parts.")
         if msg["type"] == "sample":
             self.sampled.add(name)
-            _check_family(name, msg["fn"], drawn=self.room == "guide")
+            frames = {frame.name for frame in msg["cond_indep_stack"]}
+            _check_family(name, msg["fn"], drawn=self.room == "guide", read=self.plate in frames)
             _check_batch(name, msg["fn"], {frame.dim for frame in msg["cond_indep_stack"]})
             if msg["is_observed"]:
                 self._check_observed(name, msg["fn"], msg["value"])
@@ -76,7 +77,7 @@ class _Watched(Messenger):
                 f"site {name!r} is observed in the guide: only a model observes; a program is (model, guide), in this "
                 "order."
             )
-        if isinstance(fn, dist.Unit):
+        if isinstance(base_of(fn), dist.Unit):
             raise ValueError(
                 f"site {name!r} is a numpyro.factor, and a term by itself has no images and no bound; make it part of "
                 "a prior or of the likelihood."
@@ -93,16 +94,10 @@ class _Watched(Messenger):
                 f"site {name!r}: one event of its distribution has shape {fn.event_shape}, of what it observes "
                 f"{given}; give it a mean for each pixel."
             )
-        try:
-            mean_of(fn)
-        except NotImplementedError:
-            raise ValueError(
-                f"site {name!r}: reconstructions are the mean of a likelihood, and {type(base_of(fn)).__name__} has "
-                "none; give the class a mean."
-            ) from None
+        _check_mean(name, fn, "reconstructions are the mean of a likelihood")
 
 
-def _check_family(name, fn, *, drawn):
+def _check_family(name, fn, *, drawn, read):
     base = base_of(fn)
     family = type(base).__name__
     if base.support is None:
@@ -115,6 +110,18 @@ def _check_family(name, fn, *, drawn):
             f"site {name!r}: a posterior is drawn from, and {family} has no draws that go with its log_prob; give the "
             "class a sample(self, key, sample_shape=())."
         )
+    if drawn and read:
+        _check_mean(name, fn, "codes are read off the mean of a posterior")
+
+
+def _check_mean(name, fn, why):
+    try:
+        mean_of(fn)
+    except NotImplementedError:
+        family = type(without_mask(fn)).__name__
+        raise ValueError(
+            f"site {name!r}: {why}, and {family} has none that goes with its log_prob; give the class a mean."
+        ) from None
 
 
 def _check_number(name, leaf):

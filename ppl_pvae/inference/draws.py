@@ -7,7 +7,7 @@ import numpyro.distributions as dist
 from jaxtyping import Array
 from numpyro.primitives import Messenger
 
-from ppl_pvae.distributions import base_of, draw_counts, has_own
+from ppl_pvae.distributions import draw_counts, has_own, without_mask
 from ppl_pvae.inference.supports import is_count
 
 __all__ = ["Drawn", "draw_of"]
@@ -21,21 +21,20 @@ def draw_of(name: str, key: jax.Array, fn: dist.Distribution) -> Array:
     ValueError
         If it has no way to be drawn that goes with its log-probability.
     """
-    base = base_of(fn)
+    base = without_mask(fn)
     if has_own(base, "sample"):
         try:
             return fn.sample(key)
         except NotImplementedError:
             pass
-    if isinstance(base, dist.MaskedDistribution) or not is_count(base):
+    if not is_count(base):
         raise ValueError(f"site {name!r}: {type(base).__name__} cannot be drawn from; give the class a sample.")
     return draw_counts(key, base, fn.batch_shape + fn.event_shape)
 
 
 class Drawn(Messenger):
-    """Handler that draws the sites that have no value yet and no draw of their own; goes round `seed`."""
+    """Handler that draws the sites that have no value yet, all as `draw_of` does; goes round `seed`."""
 
     def process_message(self, msg: Any) -> None:
-        if msg["type"] != "sample" or msg["value"] is not None or has_own(base_of(msg["fn"]), "sample"):
-            return
-        msg["value"] = draw_of(msg["name"], msg["kwargs"]["rng_key"], msg["fn"])
+        if msg["type"] == "sample" and msg["value"] is None and not msg["kwargs"].get("sample_shape"):
+            msg["value"] = draw_of(msg["name"], msg["kwargs"]["rng_key"], msg["fn"])

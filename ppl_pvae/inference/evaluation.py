@@ -76,6 +76,13 @@ def _side_by_side(sites, traces, read):
     )
 
 
+def _mean_if_any(fn):
+    try:
+        return mean_of(fn)
+    except NotImplementedError:
+        return jnp.full(fn.batch_shape + fn.event_shape, jnp.nan)
+
+
 def held_globals(params, guide, nets, x, *, plate: str = "image") -> dict[str, Any]:
     """The parameters, and one posterior draw of each global latent beside them."""
     x = jnp.asarray(x[:2], jnp.float32)
@@ -117,7 +124,7 @@ def _compile(model, guide, nets, exact: bool, plate: str):
             "distortion_sampled": sampled.distortion,
             "squared_error": error,
             "reconstruction": _units(jnp.broadcast_to(mean_of(seen[0]["fn"]), seen[0]["value"].shape)),
-            "prior_mean": _side_by_side(sites, hard, lambda n: mean_of(hard.model[n]["fn"]))[:2],
+            "prior_mean": _side_by_side(sites, hard, lambda n: _mean_if_any(hard.model[n]["fn"]))[:2],
             "global_kl": sum(sampled.global_kl.values(), jnp.zeros(())),
             "constant": jnp.asarray(sampled.constant),
         }

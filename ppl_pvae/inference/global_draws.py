@@ -24,7 +24,10 @@ class GlobalDraws(NamedTuple):
 def draw_globals(
     key: jax.Array, params, model, guide, nets, x, *, draws: int, prior_draws: int, plate: str = "image"
 ) -> GlobalDraws:
-    """Draw the global latents of a program under its trained parameters; empty where it has none."""
+    """Draw the global latents of a program under its trained parameters; empty where it has none.
+
+    None from a prior that has a latent that cannot be drawn.
+    """
     x = jnp.asarray(x[:2], jnp.float32)
 
     def drawn(program, key):
@@ -40,7 +43,11 @@ def draw_globals(
 
     key_posterior, key_prior = random.split(key)
     posterior = many(guide, key_posterior, draws)
-    return GlobalDraws(posterior, many(uncondition(model), key_prior, prior_draws) if posterior else {})
+    try:
+        prior = many(uncondition(model), key_prior, prior_draws) if posterior else {}
+    except ValueError:
+        prior = {}
+    return GlobalDraws(posterior, prior)
 
 
 def _is_global(site, plate):

@@ -10,7 +10,8 @@ import numpyro.distributions as dist
 from jax.core import Tracer
 from jaxtyping import Array
 
-from ppl_pvae.distributions import base_of, is_users, total_probability
+from ppl_pvae.distributions import base_of, is_users, total_of, without_mask
+from ppl_pvae.distributions.count_totals import Total
 from ppl_pvae.inference.divergence import asked_of, divergence_method
 from ppl_pvae.inference.estimators import Exact, Hard
 from ppl_pvae.inference.free_energy import FreeEnergy, run_program
@@ -19,6 +20,7 @@ from ppl_pvae.inference.supports import reach
 
 __all__ = ["check_start"]
 
+NOTHING = 1e-9  # share that a block of counts adds to a sum at its end
 ROUNDING = 1e-3  # of a sum of probabilities in single precision
 DEPENDENT = type(dist.constraints.dependent)  # on other arguments: NumPyro itself checks none of these
 
@@ -37,7 +39,7 @@ class _Start(NamedTuple):
     nats: dict[str, Array]
     reach: dict[str, tuple[tuple[Any, Any], tuple[Any, Any]]]
     distortion: Array
-    total: dict[str, Array]  # of the probabilities of a prior over counts that a user has written
+    total: dict[str, Total]  # of the probabilities of a prior over counts that a user has written
 
 
 class _Words(NamedTuple):
@@ -52,7 +54,7 @@ class _Words(NamedTuple):
 
 
 def check_start(key: jax.Array, params, model, guide, x, *args, exact: bool, step: float, plate: str = "image") -> None:
-    """Make sure that the free energy of these images is finite at `params` and no lower than it may be, and that each
+    """Make sure that the free energy of these images is finite at `params` and made of probabilities, and that each
     distribution may have its arguments after a step of training too, by `step` in every free parameter, either way.
 
     `exact` says that the expectation has a closed form for the program.
@@ -150,17 +152,20 @@ def _check_arguments(arguments, words, how):
 
 def _totals(traces, words):
     """What the probabilities of user's own priors add up to, where a KL is a sum over them."""
-    priors = {name: base_of(traces.model[name]["fn"]) for name, how in words.method.items() if how == "exact sum"}
-    return {name: total_probability(prior) for name, prior in priors.items() if is_users(type(prior))}
+    priors = {name: without_mask(traces.model[name]["fn"]) for name, how in words.method.items() if how == "exact sum"}
+    return {name: total_of(prior) for name, prior in priors.items() if is_users(prior)}
 
 
 def _check_totals(start, words):
-    for name, totals in start.total.items():
-        total = float(np.max(totals))
-        if total > 1 + ROUNDING:
+    for name, (totals, _, added) in start.total.items():
+        # Where much is missing the sum is at its end if nothing is added any more, and has a long tail otherwise.
+        missing = (totals < 0.99) & (added < NOTHING)
+        wrong = (totals > 1 + ROUNDING) | missing
+        if np.any(wrong):
+            total = float(np.ravel(totals)[np.argmax(np.ravel(wrong))])
             raise ValueError(
                 f"site {name!r}: the probabilities of {words.families[name, 'model']} add up to {total:.4g} and not "
-                "to 1, so that the free energy would be no bound; mend its log_prob."
+                "to 1, so that nats would be no KL; mend its log_prob."
             )
 
 

@@ -1,6 +1,7 @@
 """From trained parameters to what a run leaves behind: the posterior on test images and its one-row summary."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
@@ -17,6 +18,7 @@ from ppl_pvae.run.plan import Plan
 
 __all__ = ["describe_posterior", "describe_prediction", "judge", "summary_row"]
 
+T = TypeVar("T")
 DRAWN_IMAGES = 100
 DRAWS = 20  # of the codes of each, and of latents of the whole data set
 PRIOR_DRAWS = 500
@@ -62,26 +64,31 @@ def describe_posterior(plan: Plan, params, split: str = "test") -> Posterior:
     )
 
 
-def describe_prediction(plan: Plan, params) -> Predicted | None:
-    """What the trained program makes up; None for one that makes no images by itself."""
+def describe_prediction(plan: Plan, params) -> Predicted:
+    """What the trained program makes up, as far as it makes anything."""
     x = np.asarray(plan.dataset.test[:DRAWN_IMAGES])
     key_prior, key_again, key_globals = random.split(random.fold_in(random.key(plan.settings.seed), 1), 3)
-    model, guide, nets = plan.program.model, plan.program.guide, plan.nets
-    try:
-        prior = simulate(key_prior, params, model, guide, nets, images=PRIOR_DRAWS)
-        again, moments = replicate_and_predict(key_again, params, model, guide, nets, x, draws=DRAWS)
-    except ValueError:
-        return None
-    drawn = draw_globals(key_globals, params, model, guide, nets, x, draws=DRAWS, prior_draws=PRIOR_DRAWS)
+    told = (params, plan.program.model, plan.program.guide, plan.nets)
+    prior = _made(lambda: simulate(key_prior, *told, images=PRIOR_DRAWS))
+    again, moments = _made(lambda: replicate_and_predict(key_again, *told, x, draws=DRAWS)) or (None, None)
+    drawn = draw_globals(key_globals, *told, x, draws=DRAWS, prior_draws=PRIOR_DRAWS)
     return Predicted(
-        prior_z=prior.z,
-        prior_x=prior.x,
+        prior_z=None if prior is None else prior.z,
+        prior_x=None if prior is None else prior.x,
         x=again,
         mean=None if moments is None else moments.mean.astype(np.float32),
         variance=None if moments is None else moments.variance.astype(np.float32),
         globals_posterior=drawn.posterior,
         globals_prior=drawn.prior,
     )
+
+
+def _made(make: Callable[[], T]) -> T | None:
+    """What is made, or None where a program is no recipe for it."""
+    try:
+        return make()
+    except ValueError:
+        return None
 
 
 def _encoder_weights(plan, params):

@@ -5,11 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
 import pytest
+import scipy.special
 import scipy.stats
 from jax import random
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 
-from ppl_pvae.distributions import draw_counts
+from ppl_pvae.distributions import draw_counts, total_of
 from tests.distributions.families import SMOOTH, log_pmf
 
 DRAWS = 20_000
@@ -38,6 +39,41 @@ def test_units_and_images_are_drawn_independently():
     drawn = np.asarray(draw_counts(random.key(1), dist.Poisson(rates), (5000, 3)))
     assert np.all(np.abs(drawn.mean(axis=0) - rates) < 4.5 * np.sqrt(rates / 5000))
     assert np.all(np.abs(np.corrcoef(drawn.T)[np.triu_indices(3, 1)]) < 4.5 / np.sqrt(5000))
+
+
+def test_a_law_that_falls_short_of_one_keeps_its_shape():
+    """Nine tenths of a Poisson, rate 1: the draws of the whole."""
+
+    class Short(dist.Poisson):
+        def log_prob(self, value, intermediates=None):
+            return super().log_prob(value) + jnp.log(0.9)
+
+    drawn = np.asarray(draw_counts(random.key(2), Short(1.0), (20_000,)))
+    expected = 20_000 * scipy.stats.poisson.pmf(np.arange(5), 1.0)
+    seen = np.bincount(drawn.astype(int), minlength=20)
+    assert np.all(np.abs(seen[:5] - expected) < 4.5 * np.sqrt(expected))
+    assert drawn.max() < 12
+
+
+@pytest.mark.parametrize(
+    ("log_prob", "total"),
+    [
+        (lambda n: n * jnp.log(2.0) - jax.scipy.special.gammaln(n + 1.0), np.exp(2)),
+        (lambda n: jnp.where(n == 700, jnp.log(0.5), -jnp.inf), 0.5),
+        (lambda n: -1.5 * jnp.log1p(n), scipy.special.zeta(1.5) - 2 / 256),
+        (lambda n: 0.0 * n, 65_536),
+    ],
+)
+def test_what_probabilities_add_up_to(log_prob, total):
+    """Those that end, late ones, and of those that do not end the first 65,536."""
+
+    class Listed(dist.Distribution):
+        support = dist.constraints.nonnegative_integer
+
+        def log_prob(self, value):
+            return log_prob(value)
+
+    assert_allclose(total_of(Listed(())).total, total, rtol=1e-3)
 
 
 def test_counts_that_begin_late_and_large_ones_are_reached():

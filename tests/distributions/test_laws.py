@@ -18,6 +18,7 @@ from ppl_pvae.distributions import (
     mean_of,
     variance_of,
 )
+from ppl_pvae.inference.draws import draw_of
 from tests.distributions.families import log_pmf
 
 GATE = 0.3  # that of the zero-inflated family in `log_pmf`
@@ -92,8 +93,8 @@ def test_what_a_class_has_of_its_own_and_what_it_inherits():
     assert [has_own(inherits, name) for name in ("mean", "variance", "sample")] == [False, False, False]
     assert [has_own(has, name) for name in ("mean", "variance", "sample")] == [True, False, True]
     assert not is_poisson(inherits)
-    assert is_users(Inflated)
-    assert not is_users(Named)
+    assert is_users(inherits)
+    assert not is_users(Named(1.0))
 
 
 def test_another_name_alone_changes_nothing():
@@ -108,7 +109,84 @@ def test_another_name_alone_changes_nothing():
 def test_families_of_the_packages_have_their_own(family):
     assert has_own(family, "sample")
     assert has_own(family, "mean")
-    assert follows(type(family), dist.Distribution)
+    assert follows(family, dist.Distribution)
+    assert not is_users(family)
+
+
+WRAPPED = {
+    "inflated": lambda d: dist.ZeroInflatedDistribution(d, gate=0.5),
+    "mixed of two": lambda d: dist.MixtureGeneral(
+        dist.Categorical(jnp.full((3, 2), 0.5)), [d, dist.Poisson(np.exp(AT))], support=d.support
+    ),
+    "masked": lambda d: d.mask(True),
+}
+
+
+@pytest.mark.parametrize("wrapper", ["inflated", "mixed of two", "masked"])
+def test_a_wrapper_is_what_it_is_made_of(wrapper):
+    """Nothing of NumPyro's round a law that was changed is taken as it stands; its mean is summed."""
+    wrapped = WRAPPED[wrapper](Inflated(log_rate=AT))
+    assert is_users(wrapped)
+    assert not has_own(wrapped, "mean")
+    assert not has_own(wrapped, "sample")
+    plain, own = np.exp(AT), (1 - GATE) * np.exp(AT)
+    expected = {"inflated": own / 2, "mixed of two": (own + plain) / 2, "masked": own}[wrapper]
+    assert_allclose(mean_of(wrapped), expected, rtol=1e-5)
+    drawn = np.asarray(draw_of("z", jax.random.key(0), wrapped.expand([4000, 3])))
+    assert np.all(np.abs(drawn.mean(axis=0) - expected) < 4.5 * drawn.std(axis=0) / np.sqrt(4000))
+    assert has_own(WRAPPED[wrapper](Poisson(log_rate=AT)), "sample")
+
+
+class Draws:
+    """Draws for whatever family takes them."""
+
+    def sample(self, key, sample_shape=()):
+        return jnp.zeros(sample_shape + self.batch_shape)
+
+
+class Mixed(Draws, dist.Distribution):
+    support = dist.constraints.nonnegative_integer
+
+    def log_prob(self, value):
+        return jnp.where(value == 0, 0.0, -jnp.inf)
+
+
+class Base(dist.Distribution):
+    """A template: what its classes have in common, and no law."""
+
+    support = dist.constraints.nonnegative_integer
+
+    def sample(self, key, sample_shape=()):
+        return jnp.zeros(sample_shape + self.batch_shape)
+
+
+class Filled(Base):
+    def log_prob(self, value):
+        return jnp.where(value == 0, 0.0, -jnp.inf)
+
+
+@pytest.mark.parametrize("family", [Mixed, Filled])
+def test_draws_of_a_mixin_or_a_template_are_those_of_the_family(family):
+    assert has_own(family(()), "sample")
+
+
+def test_a_log_probability_given_to_one_distribution_is_its_own():
+    changed = Poisson(1.0)
+    changed.log_prob = lambda value: Poisson(2.0).log_prob(value)
+    assert not has_closed_form(changed, Poisson(1.0))
+    assert not has_own(changed, "mean")
+    assert is_users(changed)
+
+
+def test_a_changed_family_of_values_has_no_mean_and_no_closed_form():
+    class Shifted(dist.Normal):
+        def log_prob(self, value, intermediates=None):
+            return super().log_prob(value - 5)
+
+    assert not has_closed_form(Shifted(0.0, 1.0), dist.Normal(0.0, 1.0))
+    assert has_closed_form(dist.LogNormal(0.0, 1.0), dist.LogNormal(1.0, 1.0))
+    with pytest.raises(NotImplementedError, match="Shifted has no mean of its own"):
+        mean_of(Shifted(0.0, 1.0))
 
 
 def test_a_series_of_a_few_terms_is_no_closed_form():

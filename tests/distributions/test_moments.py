@@ -56,5 +56,5 @@ def test_what_is_no_count_has_no_sum():
     base = dist.Normal(0.0, 1.0)
     squashed = dist.TransformedDistribution(base, dist.transforms.SigmoidTransform())
     for moment in (mean_of, variance_of):
-        with pytest.raises(NotImplementedError, match="TransformedDistribution has no mean and variance of its own"):
+        with pytest.raises(NotImplementedError, match=r"TransformedDistribution has no (mean|variance) of its own"):
             moment(squashed)

@@ -153,9 +153,13 @@ REFUSED = {
         program(observe=lambda z: z @ WEIGHTS + numpyro.factor("sparse", -z.sum(-1))[:, None]),
         "site 'sparse' is a numpyro.factor",
     ),
+    "a scalar factor": (
+        program(observe=lambda z: z @ WEIGHTS + (numpyro.factor("f", -1.0) or 0.0)),
+        "site 'f' is a numpyro.factor",
+    ),
     "a likelihood without a mean": (
         (observed_by(Meanless), program()[1]),
-        "site 'x': reconstructions are the mean of a likelihood, and Meanless has none; give the class a mean",
+        "site 'x': reconstructions are the mean of a likelihood, and Meanless has none that goes with its log_prob",
     ),
     "draws of another law": (
         program(posterior=lambda x: Halved(log_rate=x[:, :UNITS]).to_event(1)),

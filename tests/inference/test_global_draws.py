@@ -39,6 +39,25 @@ def test_draws_are_of_guide_and_prior():
     assert_allclose(drawn.prior["rate"].mean(axis=0), 0.5, atol=4 * 0.0056)
 
 
+def test_a_prior_that_cannot_be_drawn_leaves_the_posterior_its_draws():
+    """A local prior that changed its law and not its draws: the guide's draws of the global are there."""
+
+    class Changed(dist.Normal):
+        def log_prob(self, value, intermediates=None):
+            return super().log_prob(value - 1)
+
+    def changed(x, nets):
+        scale = numpyro.sample("rate", dist.LogNormal(jnp.zeros(nets.units), 1.0).to_event(1))
+        with numpyro.plate("image", len(x)):
+            z = numpyro.sample("z", Changed(0.0, scale).to_event(1))
+            numpyro.sample("x", dist.Normal(z.sum(axis=1, keepdims=True) * jnp.ones(4), 1.0).to_event(1), obs=x)
+
+    params, x = {"loc": jnp.zeros(3)}, np.zeros((5, 4), np.float32)
+    drawn = draw_globals(random.key(0), params, changed, guide, NETS, x, draws=10, prior_draws=10)
+    assert drawn.posterior["rate"].shape == (10, 3)
+    assert drawn.prior == {}
+
+
 def test_a_program_without_globals_has_none():
     def local(x, nets):
         with numpyro.plate("image", len(x)):

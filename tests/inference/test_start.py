@@ -48,6 +48,23 @@ class Unfinished(dist.Distribution):
         return n * jnp.log(2.0) - jax.scipy.special.gammaln(n + 1.0)
 
 
+class Flat(Unfinished):
+    """As likely as can be, every count."""
+
+    def log_prob(self, n):
+        return 0.0 * n
+
+
+class Thinned(dist.Poisson):
+    """Nine tenths of a Poisson."""
+
+    def __init__(self):
+        super().__init__(1.0)
+
+    def log_prob(self, value, intermediates=None):
+        return super().log_prob(value) + jnp.log(0.9)
+
+
 START = "start inside, give its numpyro.param a constraint, or transform it"
 REFUSED = {
     "a negative rate": (
@@ -76,7 +93,15 @@ REFUSED = {
     ),
     "probabilities that add up to more than 1": (
         {"prior": Unfinished},
-        "site 'z': the probabilities of Unfinished add up to 7.389 and not to 1, so that the free energy would be no",
+        "site 'z': the probabilities of Unfinished add up to 7.389 and not to 1, so that nats would be no KL",
+    ),
+    "probabilities that add up without end": (
+        {"prior": lambda: dist.ZeroInflatedDistribution(Flat(), gate=0.5)},
+        "site 'z': the probabilities of ZeroInflatedProbs add up to 3.277e+04 and not to 1",
+    ),
+    "probabilities that add up to less": (
+        {"prior": Thinned},
+        "site 'z': the probabilities of Thinned add up to 0.9 and not to 1",
     ),
     "images that cannot be": (
         {"prior": lambda: Poisson(1.0), "observe": lambda z: Poisson(1.0 + z + jnp.zeros(2)), "exact": False},
