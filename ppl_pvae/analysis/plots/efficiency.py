@@ -40,6 +40,8 @@ def efficiency(studies: Sequence[Study]) -> Figure | None:
     log_axis(ax, "x", RATIOS[0], RATIOS[-1], least_ratio=1)
     log_axis(ax, "y", float(both.min()), float(both.max()))
     for budget in studies[0].budgets:
+        if not RATIOS[0] <= budget.ratio <= RATIOS[-1]:
+            continue  # as with rest for nothing
         ax.axvline(budget.ratio, color=GREY, linewidth=0.6, linestyle=(0, (2, 2)), zorder=0)
         ax.text(budget.ratio, ax.get_ylim()[0] * 1.08, budget.name.split(",")[0].split(" &")[0].split(" 2")[0],
                 rotation=90, fontsize=6, color=GREY, ha="right", va="bottom")  # fmt: skip
