@@ -16,12 +16,12 @@ from ppl_pvae.analysis.evidence import PARETO_LIMIT
 from ppl_pvae.analysis.gabor import Gabors
 from ppl_pvae.analysis.information import UnitBill, bits_per_spike
 from ppl_pvae.analysis.intervals import Interval, interval_of_means
-from ppl_pvae.analysis.metrics import fano_factor, lifetime_sparseness
+from ppl_pvae.analysis.metrics import fano_factor, is_active, lifetime_sparseness
 from ppl_pvae.analysis.population import Bounds
 from ppl_pvae.analysis.record import Posterior
 from ppl_pvae.analysis.tuning import Tuning
 
-__all__ = ["GABOR_R2", "ImageEvidence", "Study", "study_as_json", "unit_columns"]
+__all__ = ["GABOR_R2", "ImageEvidence", "Study", "study_as_json", "comparison_columns", "unit_columns"]
 
 GABOR_R2 = 0.5
 """An element is called Gabor-like when a Gabor function explains more of it than this."""
@@ -139,7 +139,7 @@ def unit_columns(study: Study) -> dict[str, np.ndarray]:
     """One value per unit under each name, (unit,): what `units.csv` holds."""
     p = study.posterior
     paid = p.kl.mean(axis=0, dtype=np.float64) if study.bill is None else study.bill.paid
-    columns = {"use": p.use, "nats_paid": paid}
+    columns = {"use": p.use, "nats_paid": paid, "active": is_active(p.kl).astype(int)}
     if p.is_count:
         columns["fano_factor"] = fano_factor(p.z)
     if p.prior_mean is not None:
@@ -203,16 +203,29 @@ def _bill(study: Study) -> dict[str, Any] | None:
     paid, got = float(study.bill.paid.sum()), float(study.bill.delivered.sum())
     spikes = float(study.posterior.use.sum()) if study.posterior.is_count else 0.0
     each = {} if spikes == 0 else {"nats_per_spike_paid": paid / spikes, "bits_per_spike": bits_per_spike(got, spikes)}
-    population = None if study.population is None else asdict(study.population)
     return {
         "images": study.bill_images,
         "paid": paid,
         "delivered": got,
-        "mismatch": paid - got,
+        "mismatch": paid - got - study.unsent,
         "unsent": study.unsent,
-        "population": population,
+        "population": _population_bill(study, paid, spikes),
         **each,
     }
+
+
+def _population_bill(study: Study, paid: float, spikes: float) -> dict[str, Any] | None:
+    """Bounds on what the whole code tells, and with them on the rest of what is paid and on bits per spike."""
+    bounds, most = study.population, study.delivered
+    if bounds is None or most is None:
+        return None
+    least = max(bounds.lower, 0.0)
+    rest = paid - study.unsent
+    said = asdict(bounds) | {"most": most, "mismatch_least": rest - most, "mismatch_most": rest - least}
+    if spikes > 0:
+        said |= {"bits_per_spike_least": bits_per_spike(least, spikes)}
+        said |= {"bits_per_spike_most": bits_per_spike(most, spikes)}
+    return said
 
 
 def _evidence(study: Study) -> dict[str, Any] | None:
@@ -228,14 +241,34 @@ def _dictionary(study: Study) -> dict[str, Any] | None:
     g, t = study.gabors, study.tuning
     if g is None:
         return None
-    like = g.r2 > GABOR_R2
-    said: dict[str, Any] = {"share_gabor": float(np.mean(like)), "units_gabor": int(like.sum())}
+    # An idle unit has a dictionary element and a tuning curve too, of weights that nothing asks for.
+    used = is_active(study.posterior.kl)
+    like = used & (g.r2 > GABOR_R2)
+    said: dict[str, Any] = {"units_active": int(used.sum()), "units_gabor": int(like.sum())}
+    said["share_gabor"] = float(like.sum() / used.sum()) if used.any() else None
     if t is not None:
-        said["median_half_width_degrees"] = _median(np.degrees(t.half_width))
-        said["median_circular_variance"] = _median(t.circular_variance)
-        said["median_frequency"] = _median(t.frequency)
-        said["median_half_contrast"] = None if study.half_contrast is None else _median(study.half_contrast)
+        said["median_half_width_degrees"] = _median(np.degrees(t.half_width[used]))
+        said["units_with_half_width"] = int(np.isfinite(t.half_width[used]).sum())
+        said["median_circular_variance"] = _median(t.circular_variance[used])
+        said["median_frequency"] = _median(t.frequency[used])
+        said["median_half_contrast"] = None if study.half_contrast is None else _median(study.half_contrast[used])
     return said
+
+
+def comparison_columns(study: Study) -> dict[str, float | None]:
+    """What stands beside the summary of a run in a comparison: bill, evidence, refinement, calibration, where known."""
+    said = study_as_json(study)
+    bill, evidence, refined, calibrated = (said[key] or {} for key in ("bill", "evidence", "refinement", "calibration"))
+    return {
+        "paid": bill.get("paid"),
+        "delivered": bill.get("delivered"),
+        "mismatched": bill.get("mismatch"),
+        "never_sent": bill.get("unsent"),
+        "log_evidence": evidence.get("log_evidence", {}).get("estimate"),
+        "share_k_above_0.7": evidence.get("share_k_above_0.7"),
+        "amortisation_gap": refined.get("gap", {}).get("estimate"),
+        "calibration_p": calibrated.get("p_value"),
+    }
 
 
 def _refinement(study: Study) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ from typing import Any
 from ppl_pvae.analysis import page, words
 from ppl_pvae.analysis.comparison import Match, Pair
 from ppl_pvae.analysis.intervals import Interval
-from ppl_pvae.analysis.study import Study, energy_rows, study_as_json
+from ppl_pvae.analysis.study import Study, comparison_columns, energy_rows, study_as_json
 
 __all__ = ["write_comparison_report", "write_study_report"]
 
@@ -120,9 +120,29 @@ def comparison_rows(studies: Sequence[Study]) -> list[tuple[str, ...]]:
             row = {key: studies[0].summary.get(key)}
             label, _, unit, _ = (words.metric_rows(row, spikes) or words.metric_rows(row, True))[0]
             rows.append((f"{label}, {unit}" if unit else label, *told))
-    rows.append(("Gabor-like units", *(_dictionary_cell(s, "share_gabor") for s in studies)))
+    rows += _beside(studies)
+    rows.append(("Gabor-like, of active units", *(_dictionary_cell(s, "share_gabor") for s in studies)))
     rows.append(("half width of tuning, degrees", *(_dictionary_cell(s, "median_half_width_degrees") for s in studies)))
     return rows
+
+
+_BESIDE = {
+    "paid": "nats paid, of the images of the bill",
+    "delivered": "… delivered, summed over units",
+    "mismatched": "… mismatch",
+    "never_sent": "… for what is never sent",
+    "log_evidence": "log p(x) ≥, nats per image",
+    "share_k_above_0.7": "share of images with k̂ > 0.7",
+    "amortisation_gap": "amortisation gap, nats per image",
+    "calibration_p": "calibration, p",
+}
+
+
+def _beside(studies: Sequence[Study]) -> list[tuple[str, ...]]:
+    """What a summary does not have, where any run has it."""
+    columns = [comparison_columns(s) for s in studies]
+    known = [key for key in _BESIDE if any(each[key] is not None for each in columns)]
+    return [(_BESIDE[key], *(words.number(each[key]) for each in columns)) for key in known]
 
 
 def pair_rows(pairs: Sequence[Pair]) -> list[tuple[str, str, str, str]]:
@@ -178,21 +198,24 @@ def _bill(said: Mapping[str, Any], figures: Mapping[str, Path]) -> str:
     share = (
         f" ({100 * bill['delivered'] / bill['paid']:.0f}%)" if bill["paid"] and bill["delivered"] is not None else ""
     )
-    unsent = f", {words.number(bill['unsent'])} of it for what is never sent" if bill["unsent"] > 0.005 else ""
+    unsent = f", {words.number(bill['unsent'])} paid for what is never sent" if bill["unsent"] > 0.005 else ""
     text = (
-        f"An image pays {words.number(bill['paid'])} nats. One by one, units deliver "
+        f"An image pays {words.number(bill['paid'])} nats ({bill['images']:,} images). One by one, units deliver "
         f"{words.number(bill['delivered'])}{share}; {words.number(bill['mismatch'])} are mismatch{unsent}. "
     )
     if bill["population"] is not None:
         b = bill["population"]
         text += (
-            f"All units together tell between {words.number(b['lower'])} and {words.number(b['upper'])} nats of which "
-            f"of {words.number(round(math.exp(b['cap'])))} images it was (the lower bound ends at "
-            f"{words.number(b['cap'])}). "
+            f"All units together tell between {words.number(b['lower'])} and {words.number(b['most'])} nats about the "
+            f"image (estimated from {words.number(round(math.exp(b['cap'])))} images, whence no lower bound above "
+            f"{words.number(b['cap'])}), so that {words.number(b['mismatch_least'])} to "
+            f"{words.number(b['mismatch_most'])} nats are mismatch of the whole code. "
         )
     if "bits_per_spike" in bill:
+        whole = bill["population"] or {}
+        least = f", {words.number(whole['bits_per_spike_least'])} at least" if "bits_per_spike_least" in whole else ""
         text += (
-            f"A spike carries {words.number(bill['bits_per_spike'])} bits; the KL alone would say "
+            f"A spike carries {words.number(bill['bits_per_spike'])} bits at most{least}; the KL alone would say "
             f"{words.number(bill['nats_per_spike_paid'] / math.log(2))}."
         )
     picture = page.figure(figures, "delivered", "Information of every unit against what it pays.")

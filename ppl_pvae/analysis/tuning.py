@@ -51,7 +51,7 @@ class Gratings:
 def make_gratings(
     shape: tuple[int, int],
     *,
-    orientations: int = 24,
+    orientations: int = 48,
     frequencies: tuple[float, ...] = (0.05, 0.08, 0.11, 0.15, 0.2, 0.26, 0.33),
     phases: int = 8,
     contrast: float = 1.0,

@@ -10,7 +10,7 @@ import numpy as np
 
 from ppl_pvae.analysis.comparison import check_same_images, differences_of, match_distortion
 from ppl_pvae.analysis.energy import BUDGETS, Budget
-from ppl_pvae.analysis.study import Study, study_as_json, unit_columns
+from ppl_pvae.analysis.study import Study, comparison_columns, study_as_json, unit_columns
 from ppl_pvae.errors import UserError
 from ppl_pvae.run.outputs import open_run, write_json
 from ppl_pvae.run.studying import study
@@ -95,7 +95,10 @@ def _write_comparison(folder: Path, studies: list[Study], distortion: float | No
     pairs, matches = differences_of(studies), match_distortion(studies, distortion)
     figures = save_figures(folder / "figures", draw_comparison(studies, pairs, matches))
     write_comparison_report(folder / "report.html", studies, pairs, matches, figures)
-    rows = [{"name": s.name, **{k: v for k, v in s.summary.items() if not isinstance(v, dict)}} for s in studies]
+    rows = [
+        {"name": s.name, **{k: v for k, v in s.summary.items() if not isinstance(v, dict)}, **comparison_columns(s)}
+        for s in studies
+    ]
     columns = list(dict.fromkeys(key for row in rows for key in row))
     _write_csv(folder / "comparison.csv", {key: np.array([row.get(key) for row in rows], object) for key in columns})
     write_json(

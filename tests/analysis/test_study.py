@@ -1,17 +1,19 @@
 """What is not known of a run is told as such, in its numbers, pictures and on its page; many runs are all shown."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 from numpy.testing import assert_allclose
 
+from ppl_pvae.analysis.gabor import Gabors
 from ppl_pvae.analysis.plots.delivered import delivered
 from ppl_pvae.analysis.plots.efficiency import efficiency
 from ppl_pvae.analysis.plots.evidence import evidence
 from ppl_pvae.analysis.plots.versus import bills
 from ppl_pvae.analysis.population import Bounds
-from ppl_pvae.analysis.study import study_as_json
+from ppl_pvae.analysis.study import comparison_columns, study_as_json, unit_columns
 from ppl_pvae.analysis.study_report import comparison_rows, write_study_report
+from ppl_pvae.analysis.tuning import Tuning
 from tests.analysis.test_comparison import a_study
 
 
@@ -36,6 +38,53 @@ def test_a_unit_without_a_number_leaves_the_others_theirs():
     assert [text.get_text() for text in bills([whole, broken]).axes[0].get_yticklabels()] == ["a"]
     assert bills([broken]) is None
     assert_allclose(broken.delivered, 5.0)
+
+
+def test_the_bill_of_the_whole_code_is_closed():
+    """With bounds on what it tells, the rest of what is paid and the bits of a spike lie between two numbers each."""
+    whole = a_study("a", steps=10)
+    paid, spikes = whole.bill.paid.sum(), whole.posterior.use.sum()
+    one = replace(whole, population=Bounds(1.0, 5.0, 0.1, 0.1, 7.6), unsent=0.25)
+    said = study_as_json(one)["bill"]
+    assert_allclose(said["delivered"] + said["mismatch"] + said["unsent"], paid)
+    most = min(whole.bill.delivered.sum(), 5.0)
+    b = said["population"]
+    assert_allclose([b["mismatch_least"], b["mismatch_most"]], [paid - 0.25 - most, paid - 0.25 - 1.0])
+    assert_allclose([b["bits_per_spike_least"], b["bits_per_spike_most"]], np.array([1.0, most]) / np.log(2) / spikes)
+
+
+def test_elements_of_idle_units_are_not_counted():
+    """Of 64 units, all of them Gabor-like and tuned alike, those that cost nothing are left out."""
+    whole = a_study("a", steps=10)
+    units = whole.posterior.kl.shape[1]
+    kl = whole.posterior.kl.copy()
+    kl[:, 10:] = 0
+    shape = dict.fromkeys((f.name for f in fields(Gabors)), np.zeros(units))
+    width = np.where(np.arange(units) < 10, 0.2, 0.05)
+    tuned = Tuning(**dict.fromkeys((f.name for f in fields(Tuning)), width) | {"curve": width[np.newaxis]})
+    one = replace(
+        whole,
+        posterior=replace(whole.posterior, kl=kl),
+        gabors=Gabors(**shape | {"r2": np.where(np.arange(units) < 4, 0.1, 0.9)}),
+        tuning=tuned,
+    )
+    said = study_as_json(one)["dictionary"]
+    used = int((kl.mean(axis=0) > 0.01).sum())
+    assert said["units_active"] == used <= 10
+    assert said["units_gabor"] == used - 4
+    assert_allclose(said["share_gabor"], (used - 4) / used)
+    assert_allclose(said["median_half_width_degrees"], np.degrees(0.2))
+    assert unit_columns(one)["active"].sum() == used
+
+
+def test_a_comparison_has_what_a_summary_has_not():
+    """Bill and evidence of each run; a line is there where any run has it."""
+    runs = [a_study("a", evidence=np.full(60, -3.0)), a_study("b", "rectified")]
+    rows = {row[0]: row[1:] for row in comparison_rows(runs)}
+    assert rows["log p(x) ≥, nats per image"] == ("−3", "–")
+    assert rows["nats paid, of the images of the bill"][1] == "–"
+    assert "amortisation gap, nats per image" not in rows
+    assert comparison_columns(runs[0])["log_evidence"] == -3.0
 
 
 def test_images_without_a_k_are_told(tmp_path):
