@@ -84,6 +84,20 @@ def test_lists_replace_those_of_every_block_and_common_cells_are_fitted_once(tmp
     assert read_grid(written(tmp_path, grid_to_toml(grid))) == grid
 
 
+def test_programs_are_picked_from_the_blocks_that_have_them(tmp_path):
+    """What other blocks say of other programs is in nobody's way; a program of no block takes the place of all."""
+    text = (
+        "betas = 1\nunits = 8\n[[grid]]\nprograms = ['poisson']\nspike_price = [0, 0.5]\n"
+        "[[grid]]\nprograms = 'rectified-gaussian'\npays = ['latent', 'code']\n"
+    )
+    grid = read_grid(written(tmp_path, text))
+    assert {cell.settings.program for cell in cells_of(over(grid, {"program": ("poisson",)}))} == {"poisson"}
+    picked = cells_of(over(grid, {"program": ("poisson", "rectified-gaussian"), "units": (16,)}))
+    assert [cell.settings.units for cell in picked] == [16] * 4
+    (kept,) = over(read_grid(written(tmp_path, "programs = ['poisson']")), {"program": ("gaussian",)}).blocks
+    assert kept["program"] == ("gaussian",)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -136,7 +136,9 @@ def _block(path: Path, table: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
 def over(grid: Grid, lists: Mapping[str, Sequence[Any]]) -> Grid:
     """The grid with lists of values, by setting, in place of its own, in every block.
 
-    Blocks that differed in one of these may have cells in common now, which are fitted once.
+    Programs are picked: a block without any of them goes, for what else it says may mean nothing to them. Those that no
+    block has take the place of all. Blocks that differed in one of these may have cells in common now, which are fitted
+    once.
 
     Raises
     ------
@@ -147,7 +149,14 @@ def over(grid: Grid, lists: Mapping[str, Sequence[Any]]) -> Grid:
     chosen = {name: tuple(values) for name, values in lists.items() if values}
     if not chosen:
         return grid
-    return replace(grid, blocks=tuple({**block, **chosen} for block in grid.blocks), merge=len(grid.blocks) > 1)
+    wanted = chosen.get("program", ())
+    has_any = any(name in block.get("program", ()) for block in grid.blocks for name in wanted)
+    blocks = []
+    for block in grid.blocks:
+        picked = tuple(name for name in wanted if name in block["program"]) if "program" in block else wanted
+        if picked or not has_any:
+            blocks.append({**block, **chosen, **({"program": picked} if wanted and has_any else {})})
+    return replace(grid, blocks=tuple(blocks), merge=len(blocks) > 1)
 
 
 def cells_of(grid: Grid) -> list[Cell]:
