@@ -216,10 +216,12 @@ def _energy(study: Study, figures: Mapping[str, Path]) -> str:
     picture = page.figure(
         figures, "energy", "Information for energy over the cost of a unit's rest; grey: the budgets."
     )
-    note = f"Counts are taken in windows of {rows[0]['window_seconds']:g} s, which is an assumption."
+    notes = [f"Counts are taken in windows of {rows[0]['window_seconds']:g} s, which is an assumption."]
+    notes += [f"{budget.name}: {budget.source}" for budget in study.budgets if budget.source]
+    told = "".join(f'<p class="note">{escape(note)}</p>' for note in notes)
     return (
         f"<section><h2>Energy</h2>{page.table(shown, ('', 'value', 'value', 'value', 'value'))}"
-        f'<p class="note">{escape(note)}</p>{picture}</section>'
+        f"{told}{picture}</section>"
     )
 
 

@@ -1,10 +1,14 @@
 """What is not known of a run is told as such, in its numbers, pictures and on its page; many runs are all shown."""
 
 from dataclasses import replace
+from html import escape
+from itertools import combinations
 
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from numpy.testing import assert_allclose
 
+from ppl_pvae.analysis.energy import budgets_with
 from ppl_pvae.analysis.plots.delivered import delivered
 from ppl_pvae.analysis.plots.efficiency import efficiency
 from ppl_pvae.analysis.plots.evidence import evidence
@@ -36,6 +40,28 @@ def test_a_unit_without_a_number_leaves_the_others_theirs():
     assert [text.get_text() for text in bills([whole, broken]).axes[0].get_yticklabels()] == ["a"]
     assert bills([broken]) is None
     assert_allclose(broken.delivered, 5.0)
+
+
+def test_names_of_budgets_do_not_overprint_each_other():
+    """Two budgets of nearly the same price of rest, as with --window 0.25 --budget 1e9 2e8."""
+    fig = efficiency([replace(a_study("a", steps=10), budgets=budgets_with(0.25, (1e9, 2e8)))])
+    FigureCanvasAgg(fig).draw()
+    boxes = {text.get_text(): text.get_window_extent() for text in fig.axes[0].texts}
+    assert set(boxes) == {"Attwell", "Lennie", "Howarth", "given"}
+    assert not any(one.overlaps(other) for one, other in combinations(boxes.values(), 2))
+
+
+def test_a_code_that_tells_less_than_nothing_by_rounding_has_no_curve():
+    said = a_study("a", steps=10)
+    for upper in (-1e-18, 0.0):
+        assert efficiency([replace(said, population=Bounds(-1.0, upper, 0.1, 0.1, 7.6))]) is None
+
+
+def test_the_page_says_where_a_budget_is_from(tmp_path):
+    one = replace(a_study("a", steps=10), budgets=budgets_with(0.1, (1e9, 2e8)))
+    write_study_report(tmp_path / "report.html", one, {})
+    page = (tmp_path / "report.html").read_text()
+    assert all(escape(f"{budget.name}: {budget.source}") in page for budget in one.budgets)
 
 
 def test_images_without_a_k_are_told(tmp_path):
