@@ -11,6 +11,7 @@ from typing import Any
 
 from ppl_pvae.analysis import page, words
 from ppl_pvae.analysis.comparison import Match, Pair
+from ppl_pvae.analysis.convergence import standing
 from ppl_pvae.analysis.intervals import Interval
 from ppl_pvae.analysis.study import Study, energy_rows, study_as_json
 
@@ -111,7 +112,7 @@ def comparison_rows(studies: Sequence[Study]) -> list[tuple[str, ...]]:
     keys = [key for key in every if any(words.metric_rows({key: 0.0}, True))]
     spikes = all(s.posterior.is_count for s in studies)
     rows: list[tuple[str, ...]] = [("", *(s.name for s in studies))]
-    rows.append(("convergence", *(words.badge(s.summary.get("converged")) for s in studies)))
+    rows.append(("convergence", *(standing(s.summary) for s in studies)))
     for name in ("program", "prior", "pays", "units", "beta"):
         rows.append((name, *("–" if s.summary.get(name) is None else str(s.summary[name]) for s in studies)))
     for key in keys:
@@ -161,7 +162,7 @@ def _interval(interval: Interval | None, unit: str) -> str:
 
 
 def _header(title: str, study: Study) -> str:
-    badge = words.badge(study.summary.get("converged"))
+    badge = standing(study.summary)
     s = study.summary
     return (
         f'<header><h1>{escape(title)}</h1><span class="badge {badge.replace(" ", "-")}">{badge}</span>'
