@@ -14,10 +14,11 @@ import numpy as np
 import ppl_pvae
 from ppl_pvae.analysis import Verdict, posterior_of
 from ppl_pvae.analysis.calibration import judge_ranks, pooled_histogram
+from ppl_pvae.analysis.convergence import standing
 from ppl_pvae.analysis.evidence import PARETO_LIMIT
 from ppl_pvae.analysis.intervals import interval_of_means
 from ppl_pvae.analysis.plots.style import BLUE, FAINT, GREY, LOOK, VERMILLION
-from ppl_pvae.analysis.words import badge, convergence_sentence
+from ppl_pvae.analysis.words import convergence_sentence
 
 RUN = os.environ.get("PPL_PVAE_RUN")  # a run of the Poisson program at β = 1, as `python -m ppl_pvae.fit` leaves one
 DATA = os.environ.get("PPL_PVAE_DATA", "natural")
@@ -34,7 +35,7 @@ plt.rcParams.update(LOOK)
 settings = {"units": UNITS, "steps": STEPS, "check_convergence": True}
 run = ppl_pvae.open_run(RUN) if RUN else ppl_pvae.train("poisson", DATA, **settings)
 converged, doubling = run.summary["converged"], run.summary.get("doubling")
-print(f"{badge(converged)}. {convergence_sentence(converged, Verdict(**doubling) if doubling else None)}")
+print(f"{standing(run.summary)}. {convergence_sentence(converged, Verdict(**doubling) if doubling else None)}")
 said = posterior_of(run.tree)
 some = np.unique(np.linspace(0, len(said.x) - 1, IMAGES).astype(int))  # evenly spaced: all photographs are there
 x, photograph = said.x[some], said.group[some]

@@ -5,14 +5,36 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Annotated
 
 import tyro
+from tyro.constructors import PrimitiveConstructorSpec
 
 from ppl_pvae.command import answer, read_flags
 from ppl_pvae.directory import check_writable, free_directory
 from ppl_pvae.errors import UserError
 
 __all__ = ["Command", "main", "parse"]
+
+_BUDGET = "two numbers: ATP per spike and ATP per second at rest"
+
+
+def _two_numbers(words: list[str]) -> tuple[float, float]:
+    spike, rest = (float(word) for word in words)
+    return spike, rest
+
+
+# Told to tyro outright: with None as the default it would take as many words as follow, runs among them.
+_TwoNumbers = Annotated[
+    tuple[float, float] | None,
+    PrimitiveConstructorSpec(
+        nargs=2,
+        metavar="SPIKE REST",
+        instance_from_str=_two_numbers,
+        is_instance=lambda value: value is None or isinstance(value, tuple),
+        str_from_instance=lambda value: ["None"] if value is None else [f"{each:g}" for each in value],
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -29,7 +51,7 @@ class Command:
     """Compare programs with several runs at this distortion, nats; the middle of the range they share unless given."""
     window: float = 0.1
     """Seconds in which an image's spikes are counted, for hertz and for what rest costs."""
-    budget: tuple[float, float] | None = None
+    budget: _TwoNumbers = None
     """ATP for a spike and ATP per second of one unit at rest: an energy budget beside the published ones."""
     out: Path | None = None
     """Directory to write to; RUN/analysis for one run, RUN/analysis-DATA on other data, runs/comparison for several,
@@ -45,7 +67,7 @@ def parse(arguments: Sequence[str]) -> tuple[Command, Path]:
         For anything in the arguments or the directory that cannot be.
     """
     flags = ["--" + one.name.replace("_", "-") for one in fields(Command) if one.name != "runs"]
-    command = read_flags(Command, "python -m ppl_pvae.analyze", arguments, Command(), flags)
+    command = read_flags(Command, "python -m ppl_pvae.analyze", arguments, Command(), flags, {"--budget": _BUDGET})
     if not command.runs:
         raise UserError("name at least one run: the directory that a fit wrote; see --help.")
     for path in command.runs:
@@ -79,7 +101,9 @@ def _check_budget(command: Command) -> None:
         return
     spike, rest = command.budget
     if not (0 < spike < math.inf and 0 <= rest < math.inf):
-        raise UserError(f"budget takes ATP per spike, > 0, and ATP per second at rest, >= 0; got {spike} and {rest}.")
+        raise UserError(f"--budget takes ATP per spike, > 0, and ATP per second at rest, >= 0; got {spike} and {rest}.")
+    if not math.isfinite(rest * command.window / spike):
+        raise UserError(f"--budget {spike} {rest}: rest costs more spikes than can be reckoned with; mend the numbers.")
 
 
 def _default_directory(runs: Sequence[Path], data: str | None) -> Path:

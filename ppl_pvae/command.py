@@ -5,7 +5,7 @@ import io
 import re
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import tyro
@@ -18,7 +18,14 @@ __all__ = ["answer", "read_flags"]
 C = TypeVar("C")
 
 
-def read_flags(command: type[C], name: str, arguments: Sequence[str], default: C, flags: Sequence[str]) -> C:
+def read_flags(
+    command: type[C],
+    name: str,
+    arguments: Sequence[str],
+    default: C,
+    flags: Sequence[str],
+    takes: Mapping[str, str] | None = None,
+) -> C:
     """The flags of a command over its defaults; what tyro would say in a box of several lines is said in one.
 
     Parameters
@@ -33,6 +40,9 @@ def read_flags(command: type[C], name: str, arguments: Sequence[str], default: C
         The command without flags.
     flags
         All flags, of which the nearest is named where one is unknown.
+    takes
+        What flags of several values take, "two numbers: ...", by flag: said where a value is missing or of another
+        kind.
 
     Raises
     ------
@@ -48,7 +58,11 @@ def read_flags(command: type[C], name: str, arguments: Sequence[str], default: C
     except SystemExit as stop:
         if not stop.code:
             raise
-        raise UserError(f"{_first_words(complaint.getvalue())}; see --help.") from None
+        said = _first_words(complaint.getvalue())
+        about = re.match(r"(?:Error parsing |Missing value for argument ')(--[\w-]+)", said)
+        if about and (wanted := (takes or {}).get(about[1])):
+            said = f"{about[1]} takes {wanted}"
+        raise UserError(f"{_in_our_words(said)}; see --help.") from None
     if unknown:
         raise _unknown_argument(unknown[0], [*flags, "--help"])
     return read
@@ -59,7 +73,11 @@ def _first_words(box: str) -> str:
     plain = re.sub(r"\x1b\[[0-9;]*m", "", box)
     lines = [line.strip("│ ").strip() for line in plain.splitlines()[1:]]
     paragraphs = re.split(r"(?m)^[─╰╯-]*$", "\n".join(lines))
-    words = " ".join(next(filter(str.strip, paragraphs)).split()).rstrip(".")
+    return " ".join(next(filter(str.strip, paragraphs)).split()).rstrip(".")
+
+
+def _in_our_words(words: str) -> str:
+    """What tyro says of a value of the wrong kind, without its jargon; anything else as it is."""
     no_number = re.fullmatch(r"Error parsing --([\w-]+): (.*)(?:: | from \[)('[^']*')\]?", words)
     if no_number:
         kind = "a whole number" if re.search(r"int\(\)|\bINT\b", no_number[2]) else "a number"

@@ -9,7 +9,24 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["FREE_ENERGY_LIMIT", "LOG_RATE_LIMIT", "SILENT_SPIKES", "ZEROS_LIMIT", "Verdict", "compare", "slopes"]
+__all__ = [
+    "CONVERGED",
+    "FREE_ENERGY_LIMIT",
+    "LOG_RATE_LIMIT",
+    "NOT_CHECKED",
+    "NOT_CONVERGED",
+    "NOT_KNOWN",
+    "SILENT_SPIKES",
+    "ZEROS_LIMIT",
+    "Verdict",
+    "compare",
+    "least_sure",
+    "slopes",
+    "standing",
+]
+
+CONVERGED, NOT_CONVERGED, NOT_CHECKED, NOT_KNOWN = "converged", "not converged", "not checked", "not known"
+"""How a run stands; `NOT_KNOWN` is one whose parameters were trained elsewhere, which nobody can check here."""
 
 FREE_ENERGY_LIMIT = 0.005
 """Largest relative change of the training free energy."""
@@ -19,6 +36,24 @@ ZEROS_LIMIT = 0.01
 """Largest change of the share of zeros."""
 SILENT_SPIKES = 0.01
 """Below this many spikes per image in both runs the firing rate is not asked about."""
+
+
+def standing(row: Mapping[str, Any]) -> str:
+    """What is known of a run's convergence, in the same two words wherever it is shown.
+
+    Parameters
+    ----------
+    row
+        Of the run: `converged`, and `steps`, which is None where parameters were trained elsewhere.
+    """
+    if row.get("converged") is not None:
+        return CONVERGED if row["converged"] else NOT_CONVERGED
+    return NOT_KNOWN if row.get("steps", 0) is None else NOT_CHECKED
+
+
+def least_sure(rows: Iterable[Mapping[str, Any]]) -> str:
+    """How several runs stand together: as the one that is least to be relied on."""
+    return min(map(standing, rows), key=(NOT_CONVERGED, NOT_CHECKED, NOT_KNOWN, CONVERGED).index)
 
 
 @dataclass(frozen=True)

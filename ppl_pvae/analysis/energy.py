@@ -57,6 +57,10 @@ class Budget:
             value = getattr(self, name)
             if not (value > 0 or (value == 0 and least == ">= 0")) or not np.isfinite(value):
                 raise ValueError(f"{name} of a budget must be {least}, got {value}.")
+        if not np.isfinite(self.ratio):
+            raise ValueError(
+                f"rest of a budget must be a finite number of spikes, got {self.rest} beside {self.spike}."
+            )
 
     @property
     def ratio(self) -> float:

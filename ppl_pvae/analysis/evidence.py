@@ -20,6 +20,9 @@ __all__ = ["PARETO_LIMIT", "Difference", "paired_difference", "pareto_k"]
 PARETO_LIMIT = 0.7
 """Above this k̂ the mean of the weights is not to be trusted at any number of draws that can be afforded."""
 
+_WIDEST = 700.0
+"""Nats between weights of which the smaller is not yet 0 beside the larger."""
+
 
 def pareto_k(log_weights: Float[np.ndarray, "image draw"]) -> Float[np.ndarray, " image"]:
     """Shape k̂ of the generalised Pareto distribution fitted to the largest importance weights of each image.
@@ -33,7 +36,8 @@ def pareto_k(log_weights: Float[np.ndarray, "image draw"]) -> Float[np.ndarray, 
     log_weights
         log p(x, z_s) − log q(z_s|x), (image, draw), at least 25 draws.
 
-    Source: Vehtari, Simpson, Gelman, Yao & Gabry 2024 (arXiv:1507.02646), computed by ArviZ.
+    Source: Vehtari, Simpson, Gelman, Yao & Gabry 2024 (arXiv:1507.02646), computed by ArviZ. A tail that is wider than
+    double precision, as of a saturated code, has the k̂ of Hill 1975 (Annals of Statistics 3:1163), far above 0.7.
     """
     from arviz_stats.base.array import array_stats
 
@@ -41,10 +45,17 @@ def pareto_k(log_weights: Float[np.ndarray, "image draw"]) -> Float[np.ndarray, 
     draws = log_weights.shape[1]
     # ArviZ fits the largest fifth, or 3√S where that is less, and has no answer where they are all one.
     tail = int(min(draws / 5, 3 * np.sqrt(draws)))
-    vary = np.ptp(np.partition(log_weights, draws - tail, axis=1)[:, -tail:], axis=1) > 0
+    top = np.sort(np.partition(log_weights, draws - tail, axis=1)[:, -tail:].astype(np.float64), axis=1)
+    with np.errstate(invalid="ignore"):  # weights of 0
+        # ArviZ divides by the excess at the first quarter of the tail: where that is 0 in double precision it says 0.1
+        # of what is heavier than anything it can fit.
+        wide = top[:, -1] - top[:, int(tail / 4 + 0.5) - 1] > _WIDEST
+        k[wide] = (top[wide] - top[wide, :1]).mean(axis=1)
+        vary = (np.ptp(top, axis=1) > 0) & ~wide
     if vary.any():
         # Made for leave-one-out, ArviZ takes log-likelihoods, whose negative are the log-weights.
-        with np.errstate(divide="ignore", invalid="ignore"):
+        # Smoothed weights, which are not used here, overflow where those of a saturated code are far apart.
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             _, k[vary] = array_stats.psislw(-log_weights[vary].astype(np.float64), axis=-1)
     return np.where(np.isfinite(k), k, np.nan)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
@@ -30,7 +31,7 @@ header { display: flex; flex-wrap: wrap; align-items: center; gap: .4rem .9rem; 
 .converged { background: #00704f; }
 .not-converged { background: #b34700; }
 .in-part { background: #7d5f00; }
-.not-checked { background: #6b6b6b; }
+.not-checked, .not-known { background: #6b6b6b; }
 .verdict { font-size: 1.12rem; line-height: 1.45; margin-top: 0; }
 .note { color: var(--grey); font-size: .87rem; }
 .first { display: grid; grid-template-columns: minmax(0, 11fr) minmax(0, 9fr); gap: 0 2rem; align-items: start;
@@ -53,7 +54,7 @@ img { display: block; max-width: 100%; height: auto; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .87rem; margin: .5rem 0; }
 td { padding: .18rem 1rem .18rem 0; vertical-align: top; border-bottom: 1px solid #eee; }
-td.value { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+td.value { text-align: right; font-variant-numeric: tabular-nums; }
 td.grey, td.unit { color: var(--grey); }
 td.unit { white-space: nowrap; }
 td.code { font: .82rem/1.45 ui-monospace, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
@@ -71,6 +72,10 @@ td.code:first-child { overflow-wrap: normal; }
   .first { grid-template-columns: 1fr 1fr; gap: 0 1rem; }
   .verdict { font-size: 1rem; }
   .row figure { flex-basis: 30%; }
+  .scroll { overflow: visible; }  /* paper does not scroll */
+  table { font-size: 7.5pt; }
+  td { padding-right: .6rem; }
+  td.unit { white-space: normal; }
   section, figure, .numbers, tr { break-inside: avoid; }
   h2 { break-after: avoid; }
 }
@@ -140,11 +145,22 @@ def table(rows: Iterable[Sequence[str]], kinds: Sequence[str]) -> str:
     """
     lines = (
         "<tr>"
-        + "".join(f'<td class="{kind}">{escape(cell)}</td>' for cell, kind in zip(row, kinds, strict=True))
+        + "".join(f'<td class="{kind}">{_cell(cell, kind)}</td>' for cell, kind in zip(row, kinds, strict=True))
         + "</tr>"
         for row in rows
     )
     return '<div class="scroll"><table>' + "".join(lines) + "</table></div>"
+
+
+def _cell(text: str, kind: str) -> str:
+    """A cell that breaks, where columns are many, between a number and its interval (two spaces) and inside neither.
+
+    Names of runs and programs break after what joins their parts, so that a long one does not push others off a page.
+    """
+    if kind != "value":
+        return escape(text)
+    parts = (part.replace(" ", "\u00a0") for part in text.split("  "))
+    return re.sub(r"([/_])(?=.)", r"\1<wbr>", escape("  ".join(parts)))
 
 
 def flatten(settings: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

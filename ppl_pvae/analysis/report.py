@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ppl_pvae.analysis import page, words
-from ppl_pvae.analysis.convergence import Verdict
+from ppl_pvae.analysis.convergence import NOT_KNOWN, Verdict, standing
 from ppl_pvae.analysis.record import Posterior
 
 __all__ = ["write_report"]
@@ -65,7 +65,7 @@ def write_report(
 
 
 def _header(name: str, summary: Mapping[str, Any]) -> str:
-    badge = words.badge(summary.get("converged"))
+    badge = standing(summary)
     steps = summary.get("steps")
     training = "not trained here" if steps is None else f"{words.number(steps)} steps"
     return (
@@ -83,7 +83,7 @@ def _first_screen(
         for label, value in words.key_numbers(summary, p.is_count)
     )
     settled = words.convergence_sentence(summary.get("converged"), verdict)
-    if summary.get("steps") is None:
+    if standing(summary) == NOT_KNOWN:
         settled = "The parameters come from elsewhere, and whether their training converged is not known here."
     said = (
         f'<p class="verdict">{escape(words.verdict_sentences(summary, p.is_count))}</p>'

@@ -11,6 +11,7 @@ from typing import Any
 
 from ppl_pvae.analysis import page, words
 from ppl_pvae.analysis.comparison import Match, Pair
+from ppl_pvae.analysis.convergence import standing
 from ppl_pvae.analysis.intervals import Interval
 from ppl_pvae.analysis.study import Study, comparison_columns, energy_rows, study_as_json
 
@@ -111,7 +112,7 @@ def comparison_rows(studies: Sequence[Study]) -> list[tuple[str, ...]]:
     keys = [key for key in every if any(words.metric_rows({key: 0.0}, True))]
     spikes = all(s.posterior.is_count for s in studies)
     rows: list[tuple[str, ...]] = [("", *(s.name for s in studies))]
-    rows.append(("convergence", *(words.badge(s.summary.get("converged")) for s in studies)))
+    rows.append(("convergence", *(standing(s.summary) for s in studies)))
     for name in ("program", "prior", "pays", "units", "beta"):
         rows.append((name, *("–" if s.summary.get(name) is None else str(s.summary[name]) for s in studies)))
     for key in keys:
@@ -181,7 +182,7 @@ def _interval(interval: Interval | None, unit: str) -> str:
 
 
 def _header(title: str, study: Study) -> str:
-    badge = words.badge(study.summary.get("converged"))
+    badge = standing(study.summary)
     s = study.summary
     return (
         f'<header><h1>{escape(title)}</h1><span class="badge {badge.replace(" ", "-")}">{badge}</span>'
@@ -239,10 +240,12 @@ def _energy(study: Study, figures: Mapping[str, Path]) -> str:
     picture = page.figure(
         figures, "energy", "Information for energy over the cost of a unit's rest; grey: the budgets."
     )
-    note = f"Counts are taken in windows of {rows[0]['window_seconds']:g} s, which is an assumption."
+    notes = [f"Counts are taken in windows of {rows[0]['window_seconds']:g} s, which is an assumption."]
+    notes += [f"{budget.name}: {budget.source}" for budget in study.budgets if budget.source]
+    told = "".join(f'<p class="note">{escape(note)}</p>' for note in notes)
     return (
         f"<section><h2>Energy</h2>{page.table(shown, ('', 'value', 'value', 'value', 'value'))}"
-        f'<p class="note">{escape(note)}</p>{picture}</section>'
+        f"{told}{picture}</section>"
     )
 
 

@@ -208,7 +208,10 @@ def _constant_data(p: Posterior) -> xr.Dataset:
     }
     if p.dictionary is not None:
         data["dictionary"] = _array(
-            ("unit", "pixel"), p.dictionary, "linear decoder weights", "pixel value per " + p.activity_word
+            ("unit", "pixel"),
+            p.dictionary,
+            "linear decoder weights",
+            "pixel value per spike" if p.is_count else f"pixel value per {p.activity_word}",
         )
     if p.encoder is not None:
         data["encoder"] = _array(("unit", "pixel"), p.encoder, "linear encoder weights", "1")

@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ppl_pvae.analysis.convergence import FREE_ENERGY_LIMIT, LOG_RATE_LIMIT, ZEROS_LIMIT, Verdict
+from ppl_pvae.analysis.convergence import (
+    CONVERGED,
+    FREE_ENERGY_LIMIT,
+    LOG_RATE_LIMIT,
+    NOT_CHECKED,
+    NOT_CONVERGED,
+    NOT_KNOWN,
+    ZEROS_LIMIT,
+    Verdict,
+    standing,
+)
 
-__all__ = ["badge", "convergence_sentence", "key_numbers", "metric_rows", "number", "verdict_sentences"]
-
-_BADGES = {True: "converged", False: "not converged", None: "not checked"}
+__all__ = ["convergence_sentence", "key_numbers", "metric_rows", "number", "verdict_sentences"]
 
 # key -> (label, unit, meaning); "{activity}" is "spikes" for counts and "activity" otherwise.
 _METRICS = {
@@ -44,7 +52,12 @@ _METRICS = {
 
 _OF_COUNTS = {"nats_per_spike", "information", "mismatch", "bits_per_spike", "fano_factor"}
 
-_OPENINGS = {True: "Converged", False: "Not converged", None: "Convergence not checked"}
+_OPENINGS = {
+    CONVERGED: "Converged",
+    NOT_CONVERGED: "Not converged",
+    NOT_CHECKED: "Convergence not checked",
+    NOT_KNOWN: "Convergence not known",
+}
 
 _KEY_NUMBERS = ("spikes_per_image", "coding_rate", "r2", "nats_per_spike", "zeros", "active_units")
 
@@ -64,11 +77,6 @@ def number(value: Any) -> str:
     return text.replace("-", "−", 1) if value < 0 else text
 
 
-def badge(converged: bool | None) -> str:
-    """The two words of the convergence badge."""
-    return _BADGES[converged]
-
-
 def verdict_sentences(summary: Mapping[str, Any], is_count: bool) -> str:
     """Whether training arrived, what the code costs and what it buys, with the run's own numbers.
 
@@ -83,7 +91,7 @@ def verdict_sentences(summary: Mapping[str, Any], is_count: bool) -> str:
     total, silence = summary["free_energy"], summary["silent_free_energy"]
     if None in (spikes, nats, total):
         return "The numbers of this run are not finite: training blew up, or the images are far off its training data."
-    opening = _OPENINGS[summary.get("converged")]
+    opening = _OPENINGS[standing(summary)]
     fidelity = f"R² = {_signed(r2)}" if r2 is not None else "no R² (images without variation)"
     if spikes == 0:
         first = f"{opening}: the code is silent. It sends nothing and pays {nats:.3g} nats per image for {fidelity}."

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from jax import random
 
+from ppl_pvae.analysis.convergence import NOT_CHECKED, NOT_CONVERGED, NOT_KNOWN, standing
 from ppl_pvae.analysis.energy import BUDGETS, Budget
 from ppl_pvae.analysis.evidence import pareto_k
 from ppl_pvae.analysis.study import Study
@@ -234,10 +235,13 @@ class Run:
         """The summary in words and numbers, a line each."""
         rows = [(label, self.summary[key], unit) for key, label, unit in _TABLE if self.summary.get(key) is not None]
         lines = [f"{label:<26} {value:>12.4g}  {unit}".rstrip() for label, value, unit in rows]
-        elsewhere = self.summary["steps"] is None
-        unknown = "not known (trained elsewhere)" if elsewhere else "not checked (--check-convergence)"
-        verdict = {True: "converged", False: "NOT converged", None: unknown}
-        lines.append(f"{'convergence':<26} {verdict[self.summary['converged']]}")
+        more = {
+            NOT_CONVERGED: "NOT converged",
+            NOT_CHECKED: f"{NOT_CHECKED} (--check-convergence)",
+            NOT_KNOWN: f"{NOT_KNOWN} (trained elsewhere)",
+        }
+        stands = standing(self.summary)
+        lines.append(f"{'convergence':<26} {more.get(stands, stands)}")
         return "\n".join(lines)
 
     def calibrate(self, images: int = 1000, draws: int = 99, seed: int = 0) -> xr.Dataset:

@@ -6,6 +6,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from ppl_pvae.analysis import compare, slopes
+from ppl_pvae.analysis.convergence import least_sure, standing
 
 BASE = {"free_energy": 140.0, "firing_rate": 0.30, "spikes_per_image": 150.0, "zeros": 0.75}
 
@@ -45,6 +46,14 @@ def test_two_silent_runs_are_not_asked_about_their_rate():
     assert verdict.log_rate_change is None
     assert verdict.converged
     assert not compare(silent, {**silent, "firing_rate": 3e-5, "spikes_per_image": 0.015}).converged
+
+
+def test_what_was_trained_elsewhere_is_not_known_and_the_rest_not_checked():
+    rows = [{"converged": True, "steps": 9}, {"converged": None, "steps": None}, {"converged": None, "steps": 9}]
+    rows += [{"converged": False, "steps": 9}]
+    assert [standing(row) for row in rows] == ["converged", "not known", "not checked", "not converged"]
+    assert standing({"converged": None}) == "not checked"
+    assert [least_sure(rows[:n]) for n in (1, 2, 3, 4)] == [standing(row) for row in rows]
 
 
 def test_slopes_of_lines_over_the_last_fifth_alone():

@@ -47,7 +47,7 @@ def test_every_budget_names_its_source():
     assert all(str(year) in b.name + b.source for b, year in zip(BUDGETS, (2001, 2003, 2012), strict=True))
 
 
-@pytest.mark.parametrize("wrong", [{"spike": 0.0}, {"rest": -1.0}, {"window": np.inf}])
+@pytest.mark.parametrize("wrong", [{"spike": 0.0}, {"rest": -1.0}, {"window": np.inf}, {"rest": 1e308, "spike": 1e-10}])
 def test_a_budget_that_cannot_be_is_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         dataclasses.replace(BUDGET, **wrong)

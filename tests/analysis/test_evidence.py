@@ -16,6 +16,11 @@ def test_pareto_k_is_that_of_arviz():
     assert (pareto_k(log_weights) > 0).all()  # heavy to the right
 
 
+def test_weights_of_a_saturated_code_have_a_large_k_and_no_warning():
+    for apart in (100, 500, 10_000):  # in double precision, at its end, and beyond
+        assert (pareto_k(np.random.default_rng(0).normal(0, apart, (60, 200)).astype(np.float32)) > 10).all()
+
+
 @pytest.mark.parametrize("shape", [0.2, 0.5, 1.0])
 def test_pareto_k_finds_the_tail_it_is_given(shape):
     # w = U^(-shape) has a Pareto tail of that shape. 40 images of 4,000 weights: s.e. of the mean about 0.02

@@ -156,6 +156,8 @@ def test_what_is_not_converged_is_marked_on_every_figure(make_posterior, history
     for name, fig in draw_figures(p, history, row(p, converged)).items():
         marks = [mark for mark in ("not converged", "not checked") if mark in texts(fig)]
         assert marks == ([said] if said and name != "preprocessing" else [])
+    elsewhere = draw_figures(p, history, row(p) | {"steps": None})["rates"]
+    assert "convergence not known" in texts(elsewhere)
 
 
 def test_drawing_leaves_the_settings_of_matplotlib_alone(make_posterior):

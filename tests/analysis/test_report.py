@@ -120,6 +120,8 @@ def test_the_verdict_of_other_codes():
     assert verdict_sentences(signed, False).startswith(
         "Convergence not checked: an activity of 153 and 37 nats per image buy R² = 0.38. "
     )
+    elsewhere = {**SUMMARY, "converged": None, "steps": None}
+    assert verdict_sentences(elsewhere, True).startswith("Convergence not known: 153 spikes")
     silent = {**SUMMARY, "spikes_per_image": 0.0, "coding_rate": 0.0, "r2": -1e-9, "free_energy": 186.4}
     assert verdict_sentences(silent, True) == (
         "Converged: the code is silent. It sends nothing and pays 0 nats per image for R² = 0.00. "

@@ -1,10 +1,14 @@
 """What is not known of a run is told as such, in its numbers, pictures and on its page; many runs are all shown."""
 
 from dataclasses import fields, replace
+from html import escape
+from itertools import combinations
 
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from numpy.testing import assert_allclose
 
+from ppl_pvae.analysis.energy import budgets_with
 from ppl_pvae.analysis.gabor import Gabors
 from ppl_pvae.analysis.plots.delivered import delivered
 from ppl_pvae.analysis.plots.efficiency import efficiency
@@ -85,6 +89,28 @@ def test_a_comparison_has_what_a_summary_has_not():
     assert rows["nats paid, of the images of the bill"][1] == "–"
     assert "amortisation gap, nats per image" not in rows
     assert comparison_columns(runs[0])["log_evidence"] == -3.0
+
+
+def test_names_of_budgets_do_not_overprint_each_other():
+    """Two budgets of nearly the same price of rest, as with --window 0.25 --budget 1e9 2e8."""
+    fig = efficiency([replace(a_study("a", steps=10), budgets=budgets_with(0.25, (1e9, 2e8)))])
+    FigureCanvasAgg(fig).draw()
+    boxes = {text.get_text(): text.get_window_extent() for text in fig.axes[0].texts}
+    assert set(boxes) == {"Attwell", "Lennie", "Howarth", "given"}
+    assert not any(one.overlaps(other) for one, other in combinations(boxes.values(), 2))
+
+
+def test_a_code_that_tells_less_than_nothing_by_rounding_has_no_curve():
+    said = a_study("a", steps=10)
+    for upper in (-1e-18, 0.0):
+        assert efficiency([replace(said, population=Bounds(-1.0, upper, 0.1, 0.1, 7.6))]) is None
+
+
+def test_the_page_says_where_a_budget_is_from(tmp_path):
+    one = replace(a_study("a", steps=10), budgets=budgets_with(0.1, (1e9, 2e8)))
+    write_study_report(tmp_path / "report.html", one, {})
+    page = (tmp_path / "report.html").read_text()
+    assert all(escape(f"{budget.name}: {budget.source}") in page for budget in one.budgets)
 
 
 def test_images_without_a_k_are_told(tmp_path):

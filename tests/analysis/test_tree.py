@@ -33,6 +33,8 @@ def test_values_come_back_bit_for_bit(make_posterior, tmp_path, kind, shape):
         assert ("prior_rate" in constant) == (kind == "poisson")
         assert ("row" in constant.coords) == (shape is not None)
         assert stats["kl"].attrs["units"] == "nat"
+        of_one = "spike" if kind == "poisson" else "activity"
+        assert constant["dictionary"].attrs["units"] == f"pixel value per {of_one}"
         assert tree.attrs["program"] == kind
         assert tree.attrs["beta"] == 1.0
         assert "spike_price" not in tree.attrs

@@ -172,6 +172,13 @@ def test_energy_is_reckoned_with_the_budget_that_is_given(both):
     assert_allclose(own["atp_per_image"], 1e9 * spikes, rtol=1e-6)
 
 
+def test_runs_may_stand_on_either_side_of_a_budget(runs):
+    for words in (["--budget", "1e9", "2e8", str(runs / "spikes")], [str(runs / "spikes"), "--budget", "1e9", "2e8"]):
+        command, _ = parse(words)
+        assert command.runs == (runs / "spikes",)
+        assert command.budget == (1e9, 2e8)
+
+
 # --- what cannot be ---
 
 
@@ -217,6 +224,12 @@ def test_runs_on_different_data_are_not_compared(capsys, tmp_path, runs, planted
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("words", [["1e9"], [], ["1e9", "RUN"], ["much", "1"], ["1e9", "--full"]])
+def test_a_budget_is_two_numbers(capsys, runs, words):
+    said = refused(capsys, runs / "spikes", "--budget", *words)
+    assert said == "error: --budget takes two numbers: ATP per spike and ATP per second at rest; see --help."
+
+
 def test_data_and_places_that_do_not_fit_are_refused(capsys, tmp_path, runs):
     np.save(tmp_path / "small.npy", np.random.default_rng(0).normal(size=(500, 9)).astype(np.float32))
     said = refused(capsys, runs / "spikes", "--data", tmp_path / "small.npy", "--out", tmp_path / "out")
@@ -228,5 +241,6 @@ def test_data_and_places_that_do_not_fit_are_refused(capsys, tmp_path, runs):
     assert "name those runs" in refused(capsys, runs / "spikes", "--match-distortion", "20")
     assert "must be > 0" in refused(capsys, runs / "spikes", runs / "values", "--match-distortion", "nan")
     assert "window must be > 0" in refused(capsys, runs / "spikes", "--window", "0")
-    assert "ATP per second at rest" in refused(capsys, runs / "spikes", "--budget", "1e9", "-1")
+    assert "ATP per second at rest, >= 0" in refused(capsys, runs / "spikes", "--budget", "1e9", "-1")
+    assert "more spikes than can be" in refused(capsys, runs / "spikes", "--budget", "1e-300", "1e300")
     assert not (tmp_path / "out").exists()

@@ -118,7 +118,9 @@ def test_nothing_is_said_of_a_training_that_nobody_saw(imported):
     assert "not trained here" in report
     assert "come from elsewhere" in report
     assert "--check-convergence" not in report
-    assert "trained elsewhere" in imported.table()
+    assert "not known (trained elsewhere)" in imported.table()
+    assert '<span class="badge not-known">not known</span>' in report
+    assert "not checked" not in report
 
 
 def test_there_is_no_training_to_continue(imported, planted, arrays, tmp_path):

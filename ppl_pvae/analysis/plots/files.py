@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from ppl_pvae.analysis.convergence import standing
 from ppl_pvae.analysis.plots.bill import bill
 from ppl_pvae.analysis.plots.delivered import delivered
 from ppl_pvae.analysis.plots.dictionary import dictionary
@@ -68,7 +69,7 @@ def draw_figures(
     drawn = {name: fig for name, fig in figures.items() if fig is not None}
     for name, fig in drawn.items():
         if name != "preprocessing":
-            mark(fig, summary.get("converged"))
+            mark(fig, standing(summary))
     return drawn
 
 

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from ppl_pvae.analysis import metrics
 from ppl_pvae.analysis.calibration import judge_ranks
 from ppl_pvae.analysis.comparison import Match, Pair
+from ppl_pvae.analysis.convergence import least_sure, standing
 from ppl_pvae.analysis.plots.calibration import calibration
 from ppl_pvae.analysis.plots.checks import checks
 from ppl_pvae.analysis.plots.delivered import delivered
@@ -41,7 +42,7 @@ def draw_study(study: Study) -> dict[str, Figure]:
     }
     drawn = {name: fig for name, fig in figures.items() if fig is not None}
     for fig in drawn.values():
-        mark(fig, study.summary.get("converged"))
+        mark(fig, standing(study.summary))
     return drawn
 
 
@@ -56,8 +57,6 @@ def _checks(found: xr.Dataset) -> Figure:
 
 def draw_comparison(studies: Sequence[Study], pairs: Sequence[Pair], matches: Sequence[Match]) -> dict[str, Figure]:
     """Every figure of several runs side by side, by name, marked where not all are known to have converged."""
-    verdicts = [s.summary.get("converged") for s in studies]
-    together = False if False in verdicts else (None if None in verdicts else True)
     figures = {
         "planes": planes(studies, matches, studies[0].summary.get("silent_free_energy")),
         "differences": differences(pairs, "evidence"),
@@ -67,5 +66,5 @@ def draw_comparison(studies: Sequence[Study], pairs: Sequence[Pair], matches: Se
     }
     drawn = {name: fig for name, fig in figures.items() if fig is not None}
     for fig in drawn.values():
-        mark(fig, together)
+        mark(fig, least_sure(s.summary for s in studies))
     return drawn

@@ -12,6 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogFormatterMathtext, LogLocator, MaxNLocator, NullLocator
 
+from ppl_pvae.analysis.convergence import CONVERGED, NOT_CONVERGED
+
 __all__ = [
     "BLUE",
     "FAINT",
@@ -109,11 +111,11 @@ def figure(width: float, height: float, *, placed_by_hand: bool = False) -> Figu
     return fig
 
 
-def mark(fig: Figure, converged: bool | None) -> None:
-    """Say on the figure itself when its run is not converged, or when nobody has looked."""
-    if converged:
+def mark(fig: Figure, standing: str) -> None:
+    """Say on the figure itself when its run is not converged, or when nobody has looked or can."""
+    if standing == CONVERGED:
         return
-    text, colour = ("convergence not checked", GREY) if converged is None else ("not converged", VERMILLION)
+    text, colour = (standing, VERMILLION) if standing == NOT_CONVERGED else (f"convergence {standing}", GREY)
     height = fig.get_figheight()
     fig.text(1 - 0.05 / fig.get_figwidth(), 0.05 / height, text, color=colour, fontsize=6.5, ha="right", va="bottom")
 

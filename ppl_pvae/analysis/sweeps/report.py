@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ppl_pvae.analysis import page, words
+from ppl_pvae.analysis.convergence import standing
 from ppl_pvae.analysis.sweeps.families import Row
 from ppl_pvae.analysis.sweeps.matched import Matched, MatchedCurve
 from ppl_pvae.analysis.sweeps.operating import Operating, budget_points, operating_points
@@ -231,7 +232,7 @@ def _unsure_row(each: Mapping[str, Any]) -> tuple[str, ...]:
     first, *others = ("–" if value is None else value for value in changes)
     relative = first if isinstance(first, str) else f"{100 * first:+.2f}%".replace("-", "−")
     told = [value if isinstance(value, str) else f"{value:+.4f}".replace("-", "−") for value in others]
-    return each["cell"], words.badge(each["converged"]), relative, *told
+    return each["cell"], standing(each), relative, *told
 
 
 def _data(rows: Sequence[Row]) -> str:
