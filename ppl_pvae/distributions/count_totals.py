@@ -13,7 +13,7 @@ from ppl_pvae.distributions.counted import Counted, counted
 __all__ = ["Total", "add_probabilities", "total_of"]
 
 SMALL = 1e-7  # share of a sum that its last block adds where it is at an end
-MISSING = 0.01  # what may be missing of 1 there; where more is, the counts may begin later
+MISSING = 1e-3  # what rounding may leave of 1 there; where more is missing, a mode further out is looked for
 
 
 class Total(NamedTuple):
