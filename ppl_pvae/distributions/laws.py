@@ -15,11 +15,10 @@ __all__ = ["follows", "has_own", "is_users"]
 TRUSTED = ("numpyro.", "ppl_pvae.")
 
 
-def follows(distribution: dist.Distribution, law: type) -> bool:
-    """Whether a family has the log-probability of a class that it is of; every one follows the base class."""
-    if not isinstance(distribution, law):
-        return False
-    return law is dist.Distribution or (not _is_changed(distribution) and type(distribution).log_prob is law.log_prob)
+def follows(distribution: dist.Distribution, *laws: type) -> bool:
+    """Whether a family has the log-probability of one of these classes and is of it; all follow the base class."""
+    given = None if _is_changed(distribution) else type(distribution).log_prob
+    return any(isinstance(distribution, law) and (law is dist.Distribution or given is law.log_prob) for law in laws)
 
 
 def is_users(distribution: dist.Distribution) -> bool:
@@ -57,9 +56,6 @@ def _is_changed(distribution) -> bool:
 def _parts(distribution) -> Iterator[dist.Distribution]:
     """What a wrapper is made of."""
     for name in ("base_dist", "component_distribution", "component_distributions"):
-        inner = vars(distribution).get(name, getattr(distribution, name, None))
-        yield from (each for each in (inner if isinstance(inner, list | tuple) else [inner]) if _is_distribution(each))
-
-
-def _is_distribution(value) -> bool:
-    return isinstance(value, dist.Distribution)
+        inner = getattr(distribution, name, None)
+        several = inner if isinstance(inner, list | tuple) else [inner]
+        yield from (each for each in several if isinstance(each, dist.Distribution))

@@ -73,7 +73,7 @@ class Poisson(dist.Distribution):
 
 def is_poisson(distribution: dist.Distribution) -> bool:
     """Whether a bare family is this package's Poisson or NumPyro's, or has the law of one."""
-    return any(follows(distribution, family) for family in (Poisson, dist.Poisson))
+    return follows(distribution, Poisson, dist.Poisson)
 
 
 def log_rate_of(poisson: Poisson | dist.Poisson) -> Float[Array, "..."]:

@@ -48,7 +48,7 @@ RELAXED = (Poisson, dist.Poisson, NegativeBinomial)  # families whose counts are
 
 def is_relaxed(base: dist.Distribution) -> bool:
     """Whether relaxations hold for a bare family: one of `RELAXED`, and no class that derives from it to be another."""
-    return any(follows(base, family) for family in RELAXED)
+    return follows(base, *RELAXED)
 
 
 @runtime_checkable

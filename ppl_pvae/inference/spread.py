@@ -50,7 +50,7 @@ def one_image(traces, params, model, args, kwargs, plate, image=0):
         sites = trace(single).get_trace(x[image : image + 1], *rest, **kwargs)
         seen = {n: s["fn"] for n, s in sites.items() if s["type"] == "sample" and s["is_observed"]}
         for name, fn in seen.items():
-            if not any(follows(base_of(fn), family) for family in (dist.Normal, SquaredError)):
+            if not follows(base_of(fn), dist.Normal, SquaredError):
                 family = type(base_of(fn)).__name__
                 raise NotGaussianError(f"site {name!r} is {family}: the exact expectation needs a Gaussian likelihood.")
         return Reconstruction(
