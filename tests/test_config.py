@@ -162,8 +162,13 @@ def test_small_codes_take_more_steps_and_programs_differ_in_speed_and_annealing(
     assert (gaussian.prior_speed, gaussian.anneal) == (10.0, 0.0)
     anneal = {units: validate(Settings(units=units)).anneal for units in (1, 32, 64, 256, 512, 2048)}
     assert anneal == {1: 0.01, 32: 0.07, 64: 0.11, 256: 0.21, 512: 0.3, 2048: 0.3}
-    rates = {name: validate(Settings(decoder=name)).learning_rate for name in ("linear", "mlp", "conv")}
-    assert rates == {"linear": 0.004, "mlp": 0.001, "conv": 0.001}
+    networks = {name: validate(Settings(encoder=name)) for name in ("linear", "mlp", "conv")}
+    assert {name: own.learning_rate for name, own in networks.items()} == {"linear": 0.004, "mlp": 0.002, "conv": 0.002}
+    assert {name: own.weight_scale for name, own in networks.items()} == {"linear": 0.05, "mlp": 0.02, "conv": 0.02}
+    assert {(own.prior_speed, own.anneal) for own in networks.values()} == {(30.0, 0.3)}
+    deep = [validate(Settings(decoder=name, units=units)) for name in ("mlp", "conv") for units in (10, 512)]
+    assert {(own.prior_speed, own.anneal, own.learning_rate) for own in deep} == {(10.0, 0.5, 0.002)}
+    assert validate(Settings(program="gaussian", decoder="mlp")).anneal == 0.0
     said = validate(Settings(program="gaussian", steps=7, prior_speed=3.0, anneal=0.2))
     assert (said.steps, said.prior_speed, said.anneal) == (7, 3.0, 0.2)
 

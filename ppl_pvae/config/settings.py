@@ -31,7 +31,7 @@ class Settings:
     batch_size: int = 1000
     """Images per step."""
     learning_rate: float | None = None
-    """Peak learning rate. 0.004 for linear networks, 0.001 where one is an mlp or conv, unless said otherwise."""
+    """Peak learning rate. 0.004 for linear networks, 0.002 where one is an mlp or conv, unless said otherwise."""
     encoder: str = "linear"
     """Network from image to code: linear, mlp or conv."""
     decoder: str = "linear"
@@ -88,7 +88,8 @@ class Settings:
     decay_shape: str = "linear"
     """How it falls: linear or cosine."""
     prior_speed: float | None = None
-    """Learning rate of vectors (prior log-rates, biases), as a multiple of that of networks. 30 for counts, else 10."""
+    """Learning rate of vectors (prior log-rates, biases), as a multiple of that of networks. 30 for counts with a linear
+    decoder, else 10."""
     coordinates: str | None = None
     """What the optimizer moves: weights in units of the spread of a count, spread, or as they are, plain. Spread for
     count programs with a learned prior unless said otherwise; others have plain ones."""
@@ -96,7 +97,7 @@ class Settings:
     """Largest norm of the gradient."""
     anneal: float | None = None
     """Share of the steps over which beta rises and the temperature falls. 0.3 for counts and 512 units or more, less
-    for fewer; for other codes 0, which is none."""
+    for fewer, 0.5 where an mlp or conv network decodes them; for other codes 0, which is none."""
     anneal_from: float = 1e-4
     """The beta at which annealing starts."""
     temperature_from: float = 1.0
@@ -109,8 +110,9 @@ class Settings:
     """Soft bound on the logarithm of what an image multiplies a prior rate by, or where that bound starts."""
     ceiling: str = "learned"
     """Whether each unit learns its bound or all keep the same, as published: learned or fixed."""
-    weight_scale: float = 0.05
-    """Standard deviation of the initial weights."""
+    weight_scale: float | None = None
+    """Standard deviation of the initial weights by which a code enters and leaves a network. 0.05 for linear networks,
+    0.02 where one is an mlp or conv, unless said otherwise."""
     evaluate_every: int = 100
     """Steps between two lines of metrics."""
     checkpoint_every: int = 500

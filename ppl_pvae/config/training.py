@@ -4,27 +4,22 @@ import math
 from typing import NamedTuple
 
 __all__ = [
-    "COUNTS",
-    "OTHERS",
     "START_CONCENTRATION",
     "Training",
-    "anneal_for",
     "learning_rate_for",
     "steps_for",
+    "training_for",
+    "weight_scale_for",
 ]
 
 
 class Training(NamedTuple):
-    """Defaults that programs differ in; `anneal` for 512 units or more."""
+    """Defaults that programs and networks differ in."""
 
     prior_speed: float
     anneal: float
 
 
-# While beta is low all units of a count code find work; started at their full price, some stay silent for good. It is
-# there early, for rates that were high at a low price to come down. A rectified Gaussian that has grown dense at a low
-# price never becomes sparse again.
-COUNTS, OTHERS = Training(30.0, 0.3), Training(10.0, 0.0)
 START_CONCENTRATION = 10.0  # of negative binomial counts
 ENOUGH = 512  # units at which the defaults stop depending on their number
 
@@ -34,11 +29,27 @@ def steps_for(units: int) -> int:
     return 100 * round(min(100.0, max(25.0, 25 * math.sqrt(ENOUGH / units))))
 
 
-def anneal_for(units: int, share: float) -> float:
-    """Share of the steps over which beta rises: about 750 of the default ones from 64 units up, fewer below."""
-    return round(share * min(1.0, math.sqrt(units / ENOUGH)), 2)
+def training_for(units: int, decoder: str, *, counts: bool) -> Training:
+    """How fast rates learn beside weights, and over which share of the steps beta rises and temperature falls.
+
+    While beta is low all units of a count code find work; started at their full price, some stay silent for good. With
+    a linear decoder beta is there early, after about 750 of the default steps from 64 units up and fewer below, for
+    rates that were high at a low price to come down. Any other first has to find out what its units could say, from
+    draws, while its noise is charged in full: rates that fall faster than it learns fall silent, and do not return. A
+    rectified Gaussian that has grown dense at a low price never becomes sparse again.
+    """
+    if not counts:
+        return Training(prior_speed=10.0, anneal=0.0)
+    if decoder == "linear":
+        return Training(prior_speed=30.0, anneal=round(0.3 * min(1.0, math.sqrt(units / ENOUGH)), 2))
+    return Training(prior_speed=10.0, anneal=0.5)
 
 
 def learning_rate_for(*networks: str) -> float:
     """Peak learning rate: what suits a matrix throws a deeper network into silence, from which it does not return."""
-    return 0.004 if set(networks) == {"linear"} else 0.001
+    return 0.004 if set(networks) == {"linear"} else 0.002
+
+
+def weight_scale_for(*networks: str) -> float:
+    """Deviation of the first weights of a code's entry and exit: deeper networks make more of it, and more noise."""
+    return 0.05 if set(networks) == {"linear"} else 0.02

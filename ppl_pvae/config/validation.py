@@ -9,7 +9,13 @@ from ppl_pvae.config.program_files import is_program_file
 from ppl_pvae.config.programs import OF_COUNTS, OF_ESTIMATORS, OF_RATES, PROGRAMS, UNKNOWN, Program
 from ppl_pvae.config.ranges import CHOICES, LARGEST, RANGES
 from ppl_pvae.config.settings import Settings, typed
-from ppl_pvae.config.training import COUNTS, OTHERS, START_CONCENTRATION, anneal_for, learning_rate_for, steps_for
+from ppl_pvae.config.training import (
+    START_CONCENTRATION,
+    learning_rate_for,
+    steps_for,
+    training_for,
+    weight_scale_for,
+)
 from ppl_pvae.errors import UserError
 from ppl_pvae.names import unknown_name
 
@@ -86,18 +92,21 @@ def _fill(settings: Settings, program: Program) -> Settings:
         if settings.prior == "fixed" and settings.coordinates == "spread":
             raise UserError("coordinates = spread means nothing to a fixed prior: its rates stay; leave it out.")
         settings = _where_open(settings, {"coordinates": "plain" if settings.prior == "fixed" else "spread"})
-    learning_rate = learning_rate_for(settings.encoder, settings.decoder)
-    settings = _where_open(
-        settings, {"steps": steps_for(settings.units), "learning_rate": learning_rate, "data": "natural"}
-    )
+    networks = settings.encoder, settings.decoder
+    usual = {
+        "steps": steps_for(settings.units),
+        "learning_rate": learning_rate_for(*networks),
+        "weight_scale": weight_scale_for(*networks),
+        "data": "natural",
+    }
+    settings = _where_open(settings, usual)
     # What a program of one's own codes with is known only when it has run.
     return settings if program is UNKNOWN else with_training_defaults(settings, counts=program.is_count)
 
 
 def with_training_defaults(settings: Settings, *, counts: bool) -> Settings:
     """The settings with what was left open about training filled in, for a code of counts or another."""
-    usual = COUNTS if counts else OTHERS
-    return _where_open(settings, usual._asdict() | {"anneal": anneal_for(settings.units, usual.anneal)})
+    return _where_open(settings, training_for(settings.units, settings.decoder, counts=counts)._asdict())
 
 
 def _where_open(settings: Settings, values: Mapping[str, Any]) -> Settings:
