@@ -88,8 +88,8 @@ class Settings:
     decay_shape: str = "linear"
     """How it falls: linear or cosine."""
     prior_speed: float | None = None
-    """Learning rate of vectors (prior log-rates, biases), as a multiple of that of networks. 30 for counts with a linear
-    decoder, else 10."""
+    """Learning rate of vectors (prior log-rates, biases), as a multiple of that of networks. 30 for counts with a
+    linear decoder, else 10."""
     coordinates: str | None = None
     """What the optimizer moves: weights in units of the spread of a count, spread, or as they are, plain. Spread for
     count programs with a learned prior unless said otherwise; others have plain ones."""
