@@ -4,10 +4,11 @@ At equal steps every estimator trains as long as the settings say. At equal time
 training takes as long as that of the reference, arrival-time, at these steps: from milliseconds per step over the whole
 of the fits at equal steps, since what a step costs depends on the rates and on the temperature, which change as a fit
 goes on. Schedules are stretched or compressed with the steps; a fit that then takes a tenth more or less time than the
-reference starts anew with mended steps.
+reference beside it starts anew with mended steps.
 
-Time is processor time of the process, which other work on the machine hardly changes; keep the process on one core
-(`taskset -c 0`), or it is the sum over cores. Compilation and evaluation do not count.
+Time is processor time of the process; keep it on one core (`taskset -c 0`), or it is the sum over cores. Other work on
+the machine changes it too, by what it leaves of caches and memory: at equal time the reference is therefore timed anew
+before and after each fit, and what must be equal is the ratio. Compilation and evaluation do not count.
 
 Evaluation is that of every fit: the exact expectation where the decoder is affine, whole counts where it is not, so
 that no estimator is judged by its own relaxation.
@@ -51,7 +52,7 @@ NEAR = 0.1  # relative error of a time that is called equal
 ROUNDS = 5  # fits, at most, until one is near
 COLUMNS = (
     *("settings", "estimator", "budget", "seed", "steps", "ms_per_step", "seconds"),
-    *(*SPLITS, "distortion", "coding_rate", "zeros", "spikes_per_image", "note"),
+    *(*SPLITS, "distortion", "coding_rate", "zeros", "spikes_per_image", "note", "of_reference"),
 )
 
 
@@ -106,18 +107,19 @@ class Plans:
 
 def run(cell: Cell, study: Study, plans: Plans, lines: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     """Fit one cell and read off its line; `lines` are those of finished cells."""
+    ratio = None
     if cell.budget == "steps":
         plan = plans.of(cell, None)
         seconds, trainer = _trained(plan)
     else:
-        aim = statistics.median(float(line["seconds"]) for line in lines if _is(line, study, REFERENCE))
-        plan, seconds, trainer = _trained_in_time(cell, plans, steps_of_equal_time(cell, study, lines), aim)
+        plan, seconds, trainer, ratio = _trained_in_time(cell, plans, steps_of_equal_time(cell, study, lines))
     row = {
         **cell._asdict(),
         "settings": study.named(),
         "steps": trainer.step,
         "ms_per_step": 1000 * seconds / trainer.step,
         "seconds": seconds,
+        "of_reference": ratio,
     }
     if not math.isfinite(trainer.loss):
         return row | {"note": "diverged"}
@@ -139,31 +141,35 @@ def _trained(plan):
     return seconds, trainer
 
 
-def _trained_in_time(cell, plans, steps, aim):
-    """The fit whose time comes closest to the `aim`, in seconds, of at most `ROUNDS` with other steps."""
+def _trained_in_time(cell, plans, steps):
+    """The fit whose time comes closest to that of the reference beside it, of at most `ROUNDS` with other steps."""
+    reference = plans.of(cell._replace(estimator=REFERENCE), None)
     tried: dict[int, float] = {}
+    before, _ = _trained(reference)
     while True:
         plan = plans.of(cell, steps)
         seconds, trainer = _trained(plan)
-        tried[steps] = seconds
-        if abs(math.log(seconds / aim)) == min(abs(math.log(each / aim)) for each in tried.values()):
-            best = plan, seconds, trainer
-        steps = mended_steps(tried, aim)
+        after, _ = _trained(reference)
+        ratio = 2 * seconds / (before + after)
+        before, tried[steps] = after, ratio
+        if abs(math.log(ratio)) == min(abs(math.log(each)) for each in tried.values()):
+            best = plan, seconds, trainer, ratio
+        steps = mended_steps(tried, 1.0)
         if steps in tried or len(tried) == ROUNDS or not math.isfinite(trainer.loss):
             return best
 
 
 def mended_steps(tried: Mapping[int, float], aim: float) -> int:
-    """Steps that should take `aim` seconds, after fits of some steps that took as many; the same where one is near.
+    """Steps that should take the time `aim`, after fits of some steps that took as much; the same where one is near.
 
-    Seconds are taken to grow as a power of the steps, that of the two nearest: rates grow with steps, and the time of a
+    Time is taken to grow as a power of the steps, that of the two nearest: rates grow with steps, and the time of a
     step with rates.
     """
-    (steps, seconds), *others = sorted(tried.items(), key=lambda each: abs(math.log(each[1] / aim)))
-    if abs(seconds / aim - 1) < NEAR:
+    (steps, taken), *others = sorted(tried.items(), key=lambda each: abs(math.log(each[1] / aim)))
+    if abs(taken / aim - 1) < NEAR:
         return steps
-    power = math.log(others[0][1] / seconds) / math.log(others[0][0] / steps) if others else 1.0
-    return _rounded(steps * (aim / seconds) ** (1 / min(max(power, 1.0), 4.0)))
+    power = math.log(others[0][1] / taken) / math.log(others[0][0] / steps) if others else 1.0
+    return _rounded(steps * (aim / taken) ** (1 / min(max(power, 1.0), 4.0)))
 
 
 def steps_of_equal_time(cell: Cell, study: Study, lines: Sequence[Mapping[str, str]]) -> int:
@@ -195,6 +201,7 @@ def as_markdown(lines: Sequence[Mapping[str, str]]) -> str:
         "steps",
         "ms a step",
         "seconds",
+        "time, × reference",
         "validation F",
         "test F",
         "minus reference",
@@ -231,6 +238,9 @@ def _ranked_row(name, group, reference):
         f"{statistics.median(int(line['steps']) for line in group):.0f}",
         f"{_mean(group, 'ms_per_step'):.1f}",
         f"{_mean(group, 'seconds'):.1f}",
+        _spread(
+            [float(line["of_reference"]) for line in group if line["of_reference"]], 2, "" if name == REFERENCE else "–"
+        ),
         _spread([float(line["validation"]) for line in group if line["validation"]], 2),
         _spread([float(line["test"]) for line in group if line["test"]], 2),
         "" if name == REFERENCE else _spread(differences, 2),
@@ -244,8 +254,8 @@ def _mean(group, column):
     return statistics.fmean(float(line[column] or "inf") for line in group)
 
 
-def _spread(values, digits):
+def _spread(values, digits, without="diverged"):
     if not values:
-        return "diverged"
+        return without
     around = f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
     return f"{statistics.fmean(values):.{digits}f}{around}"

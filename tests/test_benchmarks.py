@@ -125,7 +125,7 @@ def test_a_table_goes_on_where_it_stopped(tmp_path):
 
 def fit_line(study, estimator, seed, ms, test):
     """A line of the table as a file holds it."""
-    numbers = {"steps": 1000, "ms_per_step": ms, "seconds": ms, "validation": test, "test": test}
+    numbers = {"of_reference": "", "steps": 1000, "ms_per_step": ms, "seconds": ms, "validation": test, "test": test}
     others = {"settings": study.named(), "zeros": 0.5, "spikes_per_image": 9}
     return {"estimator": estimator, "budget": "steps", "seed": seed} | {
         k: str(v) for k, v in (numbers | others).items()
