@@ -53,7 +53,7 @@ def test_everything_of_a_sweep_is_there(done):
         assert row["converged"] == summary["converged"]
     found = json.loads((done / "findings.json").read_text())
     assert found["cells"] == 2
-    assert {"proportion", "trade", "coupling", "sparsity", "unchanged", "price"} == set(found["claims"])
+    assert {"proportion", "trade", "coupling", "sparsity", "pattern", "unchanged", "price"} == set(found["claims"])
     page = (done / "report.html").read_text()
     assert page.count("data:image/png;base64,") == len(list((done / "figures").iterdir()))
     assert (done / "figures" / "atoms.png").is_file()

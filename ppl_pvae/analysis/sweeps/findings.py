@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from ppl_pvae.analysis.sweeps import controls
@@ -17,6 +18,7 @@ from ppl_pvae.analysis.sweeps.claims import (
 )
 from ppl_pvae.analysis.sweeps.collapse import GONE, collapses
 from ppl_pvae.analysis.sweeps.families import Family, Row, beta_curves, fitted, price_curves, sort_by_family
+from ppl_pvae.analysis.sweeps.operating import budget_points, operating_points
 from ppl_pvae.analysis.sweeps.pattern import pattern
 from ppl_pvae.analysis.sweeps.price import SAME_CURVE, price
 from ppl_pvae.analysis.sweeps.trends import RELATIVE_TOLERANCE, SHARE_TOLERANCE
@@ -58,8 +60,8 @@ def findings(rows: Sequence[Row], missing: Sequence[str] = ()) -> dict[str, Any]
         (with their names), `families`, `tolerances`, and `claims` by name: `proportion`, `trade`, `coupling`,
         `sparsity`, `pattern`, `unchanged`, `price`; each has `claim`, `verdict`, `reason`, `cells`, `unconverged`,
         `unconverged_cells`, `failed_cells` and its numbers by family and units, with a verdict of their own, held
-        back where their own cells have not converged; `collapse`, what every family has left at each β. Numbers are
-        finite or None.
+        back where their own cells have not converged; `collapse`, what every family has left at each β; `operating`,
+        the best cell at each of `ratios` of rest to spike and at those of `budgets`. Numbers are finite or None.
     """
     done, families = fitted(rows), sort_by_family(rows)
     claims = {name: with_missing(claim, len(missing)) for name, claim in _claims(rows, families).items()}
@@ -79,6 +81,10 @@ def findings(rows: Sequence[Row], missing: Sequence[str] = ()) -> dict[str, Any]
         "tolerances": _TOLERANCES,
         "claims": claims,
         "collapse": collapses(beta_curves(rows)),
+        "operating": {
+            "budgets": [asdict(point) for point in budget_points(rows)],
+            "ratios": [asdict(point) for point in operating_points(rows)],
+        },
     }
     return _plain(found)
 

@@ -11,6 +11,7 @@ from typing import Any
 from ppl_pvae.analysis import page, words
 from ppl_pvae.analysis.convergence import standing
 from ppl_pvae.analysis.sweeps.families import Row
+from ppl_pvae.analysis.sweeps.family_tables import collapse_html, pattern_html
 from ppl_pvae.analysis.sweeps.matched import Matched, MatchedCurve
 from ppl_pvae.analysis.sweeps.operating import Operating, budget_points, operating_points
 from ppl_pvae.analysis.sweeps.panels import THEMES
@@ -70,6 +71,8 @@ def write_sweep_report(
         f'<p class="note">{escape(_HOW)}</p>',
         *_themes(figures),
         *(_section(_title(name), page.figure(figures, name, caption, "wide")) for name, caption in _OTHERS.items()),
+        _section("The pattern, family by family", pattern_html(found["claims"]["pattern"])),
+        _section("What is left at the largest β", collapse_html(found["collapse"])),
         _matches(matches),
         _operating(rows, figures),
         _section("A price on spikes beside β", page.figure(figures, "price", _PRICE, "wide")),

@@ -1,12 +1,14 @@
 """Claims: all four verdicts from tables whose answer is known, and what may never decide in silence."""
 
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from ppl_pvae.analysis.sweeps import findings
+from ppl_pvae.analysis.energy import BUDGETS
+from ppl_pvae.analysis.sweeps import findings, operating_points
 from tests.analysis.sweeps.planted import CONTROL, FAMILIES, POISSON, cell, planted_sweep
 
 BETAS = (0.1, 0.5, 1.0, 2.0, 4.0)
@@ -271,6 +273,14 @@ def test_a_price_beyond_the_curve_is_not_judged():
     claim = findings(rows)["claims"]["price"]
     assert (claim["verdict"], claim["beyond"]) == ("not asked", 1)
     assert claim["reason"].startswith("None of 1 cells")
+
+
+def test_operating_points_are_among_the_findings():
+    rows = [row | {"information": 20.0 - i, "zeros": 0.8} for i, row in enumerate(poisson())]
+    told = findings(rows)["operating"]
+    assert [each["budget"] for each in told["budgets"]] == [budget.name for budget in BUDGETS]
+    assert told["ratios"] == json.loads(json.dumps([asdict(point) for point in operating_points(rows)]))
+    assert findings(rectified())["operating"] == {"budgets": [], "ratios": []}
 
 
 ODD = {
