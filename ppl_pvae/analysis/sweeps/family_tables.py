@@ -13,8 +13,9 @@ from ppl_pvae.analysis.sweeps.phrases import SHORT
 __all__ = ["collapse_html", "pattern_html"]
 
 _HOW = (
-    "First to last β, seed means; below, how many steps go the other way, and the largest of them: a difference of a "
-    "share, a factor of an amount. A family shows the pattern where all four go their way without such a step."
+    "First to last β, seed means; beside it how many steps between neighbouring β go the pattern's way and how many the "
+    "other way, each by more than the tolerance, and the largest of these: a difference of a share, a factor of an "
+    "amount. A family shows the pattern where all four end further on and none goes back."
 )
 _GONE = (
     "R² and active units at the largest β, and the β at which both are below the tolerance named “collapsed”, whatever "
@@ -45,11 +46,12 @@ def _row(each: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _trend(trend: Mapping[str, Any]) -> str:
     ends = f"{words.number(trend['first'])} to {words.number(trend['last'])}"
+    steps = f"{trend['steps_as_said']} of {trend['steps']} on"
     if not trend["violations"]:
-        return f"{ends}  0 of {trend['steps']}"
+        return f"{ends}  {steps}, 0 back"
     size, (near, far) = trend["largest"], trend["largest_at"]
     told = f"{size:.2g}" if trend["scale"] == "difference" else f"{math.exp(size):.3g}-fold"
-    return f"{ends}  {trend['violations']} of {trend['steps']}, {told} at {near:g} to {far:g}"
+    return f"{ends}  {steps}, {trend['violations']} back: {told} at {near:g} to {far:g}"
 
 
 def collapse_html(collapse: Sequence[Mapping[str, Any]]) -> str:

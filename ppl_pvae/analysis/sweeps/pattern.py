@@ -10,7 +10,7 @@ from typing import Any
 
 from ppl_pvae.analysis.sweeps.families import Curve, Row
 from ppl_pvae.analysis.sweeps.phrases import SHORT, about, by_verdict, curve_name, ends_of, worst
-from ppl_pvae.analysis.sweeps.trends import trend
+from ppl_pvae.analysis.sweeps.trends import Trend, trend
 from ppl_pvae.analysis.sweeps.verdicts import FAILS, HOLDS, IN_PART, NOT_ASKED, combined, finding, of_curve
 
 __all__ = ["PATTERN", "pattern"]
@@ -22,8 +22,8 @@ PATTERN = (("zeros", 1), ("lifetime_sparseness", 1), ("spikes_per_image", -1), (
 def pattern(curves: Sequence[Curve], failed: Sequence[Row]) -> dict[str, Any]:
     """Does the P-VAE show the pattern at every number of units, and no code that is not Poisson?
 
-    A curve shows it where zeros and lifetime sparseness rise and activity and nats fall without a step the other way,
-    however far. One converged curve of another code that does is enough for the claim to fail. Poisson codes with a
+    A curve shows it where zeros and lifetime sparseness end higher, activity and nats lower, and no step goes back by
+    more than the tolerance: not every step has to go on, nor far. One converged curve of another code that does is enough for the claim to fail. Poisson codes with a
     fixed prior are told and decide nothing.
 
     Parameters
@@ -62,7 +62,7 @@ def pattern(curves: Sequence[Curve], failed: Sequence[Row]) -> dict[str, Any]:
         trends = [each for curve, some in told if curve in own for each in some]
         ends = f"{ends_of(own, 'zeros', 'zeros', percent=True)}, {ends_of(own, 'spikes_per_image', 'activity')}"
         own_details = [each for curve, each in pairs if curve in own]
-        lines.append(f"{label}: {by_verdict(own_details)}{_lacking(own_details)}; {ends}. {worst(trends)}")
+        lines.append(f"{label}: {by_verdict(own_details)}{_lacking(own_details)}; {ends}. {_on(trends)}{worst(trends)}")
     rows = [row for curve, _ in pairs for row in curve.rows]
     return finding(claim, verdict, reason, rows, failed, lines, curves=details)
 
@@ -86,6 +86,11 @@ def _lacking(details: Sequence[dict[str, Any]]) -> str:
         if each["lacks"]
     ]
     return f", not in {' and '.join(said)}" if said else ""
+
+
+def _on(trends: Sequence[Trend]) -> str:
+    on, steps = (sum(getattr(each, name) for each in trends) for name in ("steps_as_said", "steps"))
+    return f"{on} of {steps} steps go its way by more than the tolerance. "
 
 
 def _named(curves: Sequence[Curve]) -> str:

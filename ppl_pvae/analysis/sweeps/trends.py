@@ -39,6 +39,8 @@ class Trend:
         +1 where it was said to rise, -1 to fall.
     steps
         Pairs of neighbours that both have the number.
+    steps_as_said
+        How many of them move as was said, by more than the tolerance.
     violations
         How many of them move the other way by more than the tolerance.
     violations_converged
@@ -64,6 +66,7 @@ class Trend:
     metric: str
     direction: int
     steps: int
+    steps_as_said: int
     violations: int
     violations_converged: int
     scale: str
@@ -97,13 +100,14 @@ def trend(points: Sequence[Point], metric: str, direction: int, along: str = "be
         The setting, `beta`, `price` or `units`.
     """
     known = [point for point in points if point.mean(metric) is not None]
-    against = [step for step in pairwise(known) if _violates(metric, direction, *step)]
+    against = [step for step in pairwise(known) if _moves(metric, -direction, *step)]
     largest, place = _most([(abs(_size(metric, *step)), step) for step in against], along)
     spreads, widest = _most([(_in_spreads(metric, *step), step) for step in against], along)
     return Trend(
         metric=metric,
         direction=direction,
         steps=max(len(known) - 1, 0),
+        steps_as_said=sum(_moves(metric, direction, *step) for step in pairwise(known)),
         violations=len(against),
         violations_converged=sum(near.converged and far.converged for near, far in against),
         scale="difference" if metric in SHARES else "log ratio",
@@ -194,9 +198,9 @@ def _tolerance(metric: str, near: Point, far: Point) -> float:
     return RELATIVE_TOLERANCE * max(abs(_mean(near, metric)), abs(_mean(far, metric)))
 
 
-def _violates(metric: str, direction: int, near: Point, far: Point) -> bool:
-    wrong = -direction * (_mean(far, metric) - _mean(near, metric))
-    return wrong > _tolerance(metric, near, far) and not (_silent(near) and _silent(far))
+def _moves(metric: str, direction: int, near: Point, far: Point) -> bool:
+    by = direction * (_mean(far, metric) - _mean(near, metric))
+    return by > _tolerance(metric, near, far) and not (_silent(near) and _silent(far))
 
 
 def _size(metric: str, near: Point, far: Point) -> float:

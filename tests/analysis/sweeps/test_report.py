@@ -65,7 +65,8 @@ def test_every_family_stands_in_the_tables_of_the_pattern_and_of_collapse(tmp_pa
     one = next(each for each in found["claims"]["pattern"]["curves"] if each["trends"][0]["violations"])
     told, (near, far) = one["trends"][0], one["trends"][0]["largest_at"]
     words = " ".join(re.sub(r"<[^>]*>", " ", unescape(pattern)).split())  # numbers stand with spaces that do not break
-    assert f"{told['violations']} of {told['steps']}, {told['largest']:.2g} at {near:g} to {far:g}" in words
+    steps = f"{told['steps_as_said']} of {told['steps']} on, {told['violations']} back"
+    assert f"{steps}: {told['largest']:.2g} at {near:g} to {far:g}" in words
 
 
 @pytest.mark.parametrize("case", ODD)

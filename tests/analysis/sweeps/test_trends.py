@@ -47,7 +47,8 @@ def test_steps_of_a_share(values, steps, violations, largest, at, verdict):
 
 def test_amounts_are_judged_by_parts_of_themselves():
     assert trend(points("distortion", [100.0, 104.0, 90.0]), "distortion", -1).violations == 0
-    assert trend(points("distortion", [100.0, 106.0, 90.0]), "distortion", -1).violations == 1
+    told = trend(points("distortion", [100.0, 106.0, 90.0, 89.0]), "distortion", -1)
+    assert (told.steps, told.steps_as_said, told.violations) == (3, 1, 1)
 
 
 def test_silence_is_no_violation():
