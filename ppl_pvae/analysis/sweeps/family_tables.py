@@ -13,8 +13,8 @@ from ppl_pvae.analysis.sweeps.phrases import SHORT
 __all__ = ["collapse_html", "pattern_html"]
 
 _HOW = (
-    "First to last β, seed means; beside it how many steps between neighbouring β go the pattern's way and how many the "
-    "other way, each by more than the tolerance, and the largest of these: a difference of a share, a factor of an "
+    "First to last β, seed means; beside it how many steps between neighbouring β go the pattern's way and how many "
+    "the other way, each by more than the tolerance, and the largest of these: a difference of a share, a factor of an "
     "amount. A family shows the pattern where all four end further on and none goes back."
 )
 _GONE = (

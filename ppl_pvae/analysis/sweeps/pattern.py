@@ -23,8 +23,8 @@ def pattern(curves: Sequence[Curve], failed: Sequence[Row]) -> dict[str, Any]:
     """Does the P-VAE show the pattern at every number of units, and no code that is not Poisson?
 
     A curve shows it where zeros and lifetime sparseness end higher, activity and nats lower, and no step goes back by
-    more than the tolerance: not every step has to go on, nor far. One converged curve of another code that does is enough for the claim to fail. Poisson codes with a
-    fixed prior are told and decide nothing.
+    more than the tolerance: not every step has to go on, nor far. One converged curve of another code that does is
+    enough for the claim to fail. Poisson codes with a fixed prior are told and decide nothing.
 
     Parameters
     ----------
@@ -52,9 +52,10 @@ def pattern(curves: Sequence[Curve], failed: Sequence[Row]) -> dict[str, Any]:
     others = [(curve, each) for curve, each in pairs if not curve.family.is_poisson]
     showing = [curve for curve, each in others if each["shows"]]
     verdict = _unique(mine, [each for _, each in others])
+    own_way = [each for each in mine if each["shows"]]
     reason = (
-        f"The P-VAE shows it in {sum(each['shows'] for each in mine)} of {len(mine)} curves over β, codes that are not "
-        f"Poisson in {len(showing)} of {len(others)}{_named(showing)}."
+        f"The P-VAE shows it in {len(own_way)} of {len(mine)} curves over β, codes that are not Poisson in "
+        f"{len(showing)} of {len(others)}{_named(showing)}."
     )
     lines = []
     for label in dict.fromkeys(curve.family.label for curve, _ in pairs):
