@@ -10,7 +10,7 @@ from typing import Any
 
 from ppl_pvae.analysis.sweeps.collapse import is_collapsed, said_of_collapse
 from ppl_pvae.analysis.sweeps.families import Curve, Row
-from ppl_pvae.analysis.sweeps.phrases import about, left_out, span
+from ppl_pvae.analysis.sweeps.phrases import about, by_verdict, left_out, span
 from ppl_pvae.analysis.sweeps.trends import exponents, range_of
 from ppl_pvae.analysis.sweeps.verdicts import FAILS, HOLDS, IN_PART, NOT_ASKED, combined, finding, of_curve
 
@@ -53,7 +53,8 @@ def coupling(curves: Sequence[Curve], failed: Sequence[Row]) -> dict[str, Any]:
         own = [(e, ratio) for curve, e, ratio in known if curve.family.label == label]
         parts.append(
             f"{label}: exponent {span(e.activity_exponent for e, _ in own)}, activity changes "
-            f"{span((ratio for _, ratio in own), 1) or 'unknown'}-fold."
+            f"{span((ratio for _, ratio in own), 1) or 'unknown'}-fold; "
+            f"{by_verdict([each for each in details if each['family'] == label and each['verdict'] != NOT_ASKED])}."
         )
     few = sum(verdict == HOLDS for verdict in verdicts)
     reason = (
@@ -90,7 +91,7 @@ def unchanged(curves: Sequence[Curve], failed: Sequence[Row]) -> dict[str, Any]:
     parts = []
     for label in dict.fromkeys(each["family"] for each in details):
         own = [each for each in details if each["family"] == label]
-        parts.append(f"{label}: {_said(own)}.")
+        parts.append(f"{label}: {_said(own)}; {by_verdict(own)}.")
     zeros, all_of_it = (sum(verdict in wanted for verdict in verdicts) for wanted in ((HOLDS, IN_PART), (HOLDS,)))
     reason = (
         f"Zeros stay within {UNCHANGED_SHARE:g} over β in {zeros} of {len(details)} curves; R², active units (within "

@@ -182,10 +182,10 @@ def sort_by_family(rows: Sequence[Row]) -> dict[Family, list[Row]]:
     found: dict[Family, list[Row]] = {}
     for base, members in groups.items():
         done = fitted(members)
-        varied = [(name, _usual(name, done)) for name in _varied(done)]
+        varied = [(name, _usual(name, members)) for name in _varied(done)]
         for row in members:
             units = row.get("units")
-            others = [(name, row.get(name)) for name, usual in varied if row.get(name) not in usual.get(units, ())]
+            others = [(name, row.get(name)) for name, usual in varied if row.get(name) not in usual[units]]
             found.setdefault(Family(*base, others=tuple(others)), []).append(row)
     return dict(sorted(found.items(), key=lambda item: item[0].order))
 
@@ -203,13 +203,13 @@ def _varied(rows: Sequence[Row]) -> list[str]:
 
 
 def _usual(name: str, rows: Sequence[Row]) -> dict[Any, tuple[Any, ...]]:
-    """The values of a setting that go without saying, by the number of units."""
-    return {
-        units: (DEFAULTS[name], None)
-        if name in DEFAULTS
-        else _commonest([row.get(name) for row in rows if row.get("units") == units])
-        for units in {row.get("units") for row in rows}
-    }
+    """The values of a setting that go without saying, by the number of units; of cells in error where all are."""
+    usual: dict[Any, tuple[Any, ...]] = {}
+    for units in {row.get("units") for row in rows}:
+        own = [row for row in rows if row.get("units") == units]
+        values = [row.get(name) for row in fitted(own) or own]
+        usual[units] = (DEFAULTS[name], None) if name in DEFAULTS else _commonest(values)
+    return usual
 
 
 def _commonest(values: Sequence[Any]) -> tuple[Any, ...]:

@@ -63,6 +63,15 @@ def test_one_cell_of_another_kind_leaves_the_others_where_they_are():
     assert all(family.is_pvae for family in families)
 
 
+def test_a_size_at_which_all_cells_died_has_its_default_too():
+    rows = [cell(beta=1.0, learning_rate=rate, temperature=rate * 10) for rate in (0.005, 0.02, 0.005)]
+    rows.append(cell(units=128, learning_rate=0.001, temperature=0.05, error="died"))
+    assert {family.label: len(members) for family, members in sort_by_family(rows).items()} == {
+        "Poisson": 3,
+        "Poisson, temperature 0.2, learning rate 0.02": 1,
+    }
+
+
 def test_of_two_values_as_frequent_neither_goes_without_saying_unless_it_is_the_default():
     rows = [cell(learning_rate=rate, beta=beta) for rate in (0.004, 0.02) for beta in (0.1, 1.0)]
     assert labels(rows) == ["Poisson, learning rate 0.004", "Poisson, learning rate 0.02"]

@@ -187,6 +187,7 @@ def test_a_number_of_units_is_held_back_by_its_own_cells():
         assert [each["capped"] for each in told] == [each["units"] == held for each in told]
         (caveat,) = [each["caveat"] for each in told if each["caveat"]]
         assert "1 of its 5 cells are not known to have converged" in caveat
+        assert f"(held back by cells not known to have converged at K = {held})" in claims[name]["reason"]
 
 
 def test_while_cells_are_missing_no_number_of_units_holds():
