@@ -76,10 +76,10 @@ def test_an_earlier_row_has_the_columns_of_a_grid_that_has_grown(sweep):
         finish(sweep, cell.name)
     sweep.update({})
     shutil.rmtree(sweep.out / "cells")
-    rate = sweep.cells[0].settings.learning_rate
-    other = dict(sweep.grid.blocks[0]) | {"learning_rate": (0.5,)}
+    usual = sweep.cells[0].settings.weight_scale
+    other = dict(sweep.grid.blocks[0]) | {"weight_scale": (0.5,)}
     grown = open_sweep(replace(sweep.grid, blocks=(*sweep.grid.blocks, other)), sweep.out, resume=True)
-    assert [row["learning_rate"] for row in grown.update({})] == [rate] * len(sweep.cells)
+    assert [row.get("weight_scale") for row in grown.update({})] == [usual] * len(sweep.cells)
 
 
 def test_two_processes_may_write_the_table(sweep):
