@@ -43,8 +43,18 @@ MAY_IMPORT = {
 # Analysis that a NumPy array is enough for, and what else such a module may use.
 ON_NUMPY_ALONE = ("convergence", "metrics", "record", "summary")
 ON_NUMPY_ALONE += ("elasticity", "energy", "gabor", "information", "intervals", "predictive", "tuning", "uncertainty")
-ON_NUMPY_ALONE += ("claims", "controls", "families", "findings", "matched", "matching", "operating", "panels", "price")
-ON_NUMPY_ALONE += ("rows", "trends", "verdicts")
+ON_NUMPY_ALONE += (
+    "bounds",
+    "claims",
+    "collapse",
+    "controls",
+    "families",
+    "findings",
+    "matched",
+    "matched_evidence",
+    "matching",
+)
+ON_NUMPY_ALONE += ("operating", "panels", "pattern", "phrases", "price", "rows", "trends", "verdicts")
 WITH_NUMPY = {"numpy", "jaxtyping"}
 
 

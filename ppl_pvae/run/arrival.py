@@ -13,6 +13,7 @@ import numpy as np
 from jax import random
 
 from ppl_pvae.analysis import Posterior, Verdict, compare
+from ppl_pvae.analysis.bounds import BOUNDS_FILE, Bounds, bounds_of
 from ppl_pvae.analysis.evidence import paired_difference
 from ppl_pvae.config import differences, read_recipe, validate
 from ppl_pvae.directory import read_summary
@@ -55,9 +56,9 @@ def finished_summary(folder: Path, first_steps: int, max_doublings: int) -> dict
 def arrive(plan: Plan, folder: Path, *, max_doublings: int, warm_start: bool) -> dict[str, Any]:
     """Train over the plan's steps, then over twice as many, until both agree by the doubling rule; write the last.
 
-    The directory gets config.toml, metrics.jsonl, params.npz and summary.json, which is written last. Trainings stand
-    in directories of their own inside, steps-N, and are continued from their checkpoints; those that are not needed
-    any more are removed.
+    The directory gets config.toml, metrics.jsonl, params.npz, evidence.npz (the bound of each image that evidence was
+    asked of) and summary.json, which is written last. Trainings stand in directories of their own inside, steps-N, and
+    are continued from their checkpoints; those that are not needed any more are removed.
 
     Parameters
     ----------
@@ -146,28 +147,39 @@ def _finish(folder: Path, stages: list[Stage], verdict: Verdict | None) -> dict[
     summary = summary_row(plan, fitted, posterior)
     if verdict is not None:
         summary |= {"converged": verdict.converged, "doubling": verdict.as_dict()}
-    summary |= _evidence(plan, params, posterior)
+    told, bounds = _evidence(plan, params, posterior)
+    summary |= told
     summary["seconds"] = round(sum(stage.seconds for stage in stages) + time.perf_counter() - begin, 2)
     (folder / "summary.json").unlink(missing_ok=True)  # of a shorter one: what follows is not its
     write_config(folder, plan)
     write_params(folder, params)
     shutil.copyfile(inside / "metrics.jsonl", folder / "metrics.jsonl")
+    _keep(folder / BOUNDS_FILE, bounds)
     write_json(folder / "summary.json", summary)
     _remove(folder, stages, everything=summary["converged"] is not False)
     return summary
 
 
-def _evidence(plan: Plan, params, posterior: Posterior) -> dict[str, float | None]:
-    """The importance-weighted bound on log p(x) of some test images; nothing for a program that has none."""
+def _evidence(plan: Plan, params, posterior: Posterior) -> tuple[dict[str, float | None], Bounds | None]:
+    """The importance-weighted bound on log p(x) of some test images, and each; nothing for a program that has none."""
     rows = np.unique(np.linspace(0, len(posterior.x) - 1, min(EVIDENCE_IMAGES, len(posterior.x))).astype(int))
     key = random.key(plan.settings.seed)
     try:
         weighed = importance_weighted(key, params, *plan.program, plan.nets, posterior.x[rows], draws=EVIDENCE_DRAWS)
     except ValueError:
-        return {"log_evidence": None, "log_evidence_se": None}
+        return {"log_evidence": None, "log_evidence_se": None}, None
     mean = paired_difference(weighed.bound, np.zeros(len(rows)), posterior.group[rows])
     found = {"log_evidence": mean.interval.estimate, "log_evidence_se": mean.standard_error}
-    return {name: value if math.isfinite(value) else None for name, value in found.items()}
+    bounds = bounds_of(rows, posterior.group[rows], weighed.bound, posterior.x[rows])
+    return {name: value if math.isfinite(value) else None for name, value in found.items()}, bounds
+
+
+def _keep(path: Path, bounds: Bounds | None) -> None:
+    """The bounds in their file, and none of an earlier training where there are none."""
+    if bounds is None:
+        path.unlink(missing_ok=True)
+    else:
+        save_arrays(path, bounds.arrays())
 
 
 def remove_trainings(folder: Path) -> None:

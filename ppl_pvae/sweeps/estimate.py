@@ -18,7 +18,7 @@ __all__ = ["BYTES_BESIDE", "disk_of", "scale_of", "seconds_of"]
 STEP_OVER_PRODUCTS, BESIDE_STEPS = 1.35, 12.0
 EXPECTED_DOUBLINGS = 2
 CONV_SECONDS = 0.7  # of one core, per step of 1,000 images through 16 channels each way
-BYTES_BESIDE = 60_000  # config.toml, metrics.jsonl, summary.json
+BYTES_BESIDE = 68_000  # config.toml, metrics.jsonl, evidence.npz, summary.json
 
 
 def seconds_of(settings: Settings, pixels: int, max_doublings: int, *, warm_start: bool) -> float:

@@ -3,16 +3,18 @@
 import json
 import tomllib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import filelock
 import numpy as np
 
+from ppl_pvae.analysis.bounds import Bounds, read_bounds
 from ppl_pvae.analysis.sweeps import findings, match_distortion, write_sweep_report
 from ppl_pvae.config import grid_to_toml
 from ppl_pvae.sweeps.whole import Sweep
 
-__all__ = ["PATH_FILE", "write_outputs"]
+__all__ = ["PATH_FILE", "bounds_of_rows", "write_outputs"]
 
 PATH_FILE = "path.npz"
 
@@ -32,7 +34,7 @@ def _write(sweep: Sweep, rows: Sequence[Mapping[str, Any]]) -> None:
 
     there = {row["cell"] for row in rows}
     found = findings(rows, missing=[cell.name for cell in sweep.cells if cell.name not in there])
-    matches = match_distortion(rows, sweep.grid.match_distortion)
+    matches = match_distortion(rows, sweep.grid.match_distortion, bounds_of_rows(sweep.out, rows))
     drawn = draw_sweep(rows)
     if (path := _path(sweep)) is not None:
         drawn["atoms"] = atoms_along_beta(*path)
@@ -43,6 +45,17 @@ def _write(sweep: Sweep, rows: Sequence[Mapping[str, Any]]) -> None:
     text = json.dumps(found | {"matched": matches.as_dict()}, indent=2, allow_nan=False)
     beside.write_text(text + "\n", encoding="utf-8")
     beside.replace(sweep.out / "findings.json")
+
+
+def bounds_of_rows(out: Path, rows: Sequence[Mapping[str, Any]]) -> dict[str, Bounds]:
+    """Evidence image by image, by cell, where directories are still there and hold the training that the row is of."""
+    found = {}
+    for row in rows:
+        mean, bounds = row.get("log_evidence"), read_bounds(out / "cells" / row["cell"])
+        # A cell that is trained further has the next file before its row.
+        if mean is not None and bounds is not None and np.isclose(bounds.bound.mean(), mean):
+            found[row["cell"]] = bounds
+    return found
 
 
 def _path(sweep: Sweep):

@@ -53,7 +53,7 @@ class Sweep:
                 if row is None or (
                     row["error"] is not None and cell.name in earlier and not earlier[cell.name]["error"]
                 ):
-                    row = earlier.get(cell.name, row)
+                    row = _kept(earlier[cell.name], cell, columns) if cell.name in earlier else row
                 rows += [] if row is None else [row]
             mine = {cell.name for cell in self.cells}
             write_sweep(self.out / TABLE, rows + [row for name, row in earlier.items() if name not in mine])
@@ -126,6 +126,11 @@ def open_sweep(grid: Grid | None, out: Path, *, resume: bool) -> Sweep:
     cells = cells_of(grid)
     _check_same(out, there, Sweep(grid, cells, out))
     return Sweep(grid, cells, out)
+
+
+def _kept(row: Mapping[str, Any], cell: Cell, columns: Sequence[str]) -> dict[str, Any]:
+    """An earlier row, with the columns that a grid which has grown since speaks of."""
+    return {**row, **{name: getattr(cell.settings, name) for name in columns}}
 
 
 def _check_same(out: Path, there: Grid, wanted: Sweep) -> None:

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 import ppl_pvae
+from ppl_pvae.analysis.bounds import bounds_of, read_bounds
 from ppl_pvae.config import from_mapping, validate
 from ppl_pvae.data import load
 from ppl_pvae.errors import UserError
 from ppl_pvae.inference.checkpoint import load_arrays
-from ppl_pvae.run import fit_until_converged, fitting, follow_beta
+from ppl_pvae.run import arrival, fit_until_converged, fitting, follow_beta
 
 SETTINGS = {"units": 4, "batch_size": 100, "steps": 40, "learning_rate": 0.02, "checkpoint_every": 20}
 
@@ -66,6 +67,36 @@ def test_steps_are_doubled_until_the_cap_and_the_last_training_is_the_run(undist
     change = judged[1]["free_energy"] / judged[0]["free_energy"] - 1
     assert summary["doubling"]["free_energy_change"] == pytest.approx(change, rel=1e-9)
     assert summary["train_free_energy"] == pytest.approx(judged[1]["free_energy"])
+
+
+def test_evidence_is_kept_image_by_image(undisturbed, settings, data, tmp_path):
+    folder, summary = undisturbed
+    bounds = read_bounds(folder)
+    assert bounds is not None
+    assert bounds.bound.shape == bounds.image.shape == bounds.group.shape
+    assert bounds.bound.mean() == pytest.approx(summary["log_evidence"])
+    assert np.array_equal(bounds.group, data.groups["test"][bounds.image])
+    assert bounds_of(bounds.image, bounds.group, bounds.bound, data.test[bounds.image]).mark == bounds.mark
+    # Another cell on the same data is asked of the same images.
+    other = tmp_path / "other"
+    cell(replace(settings, beta=2.0), other, data, max_doublings=0)
+    beside = read_bounds(other)
+    assert beside is not None
+    assert (beside.mark, beside.image.tolist()) == (bounds.mark, bounds.image.tolist())
+    assert (other / "evidence.npz").stat().st_mtime_ns <= (other / "summary.json").stat().st_mtime_ns
+
+
+def test_a_program_without_evidence_leaves_no_bounds_of_an_earlier_training(settings, data, tmp_path, monkeypatch):
+    folder = tmp_path / "cell"
+    cell(settings, folder, data, max_doublings=0)
+    assert read_bounds(folder) is not None
+
+    def none(*_, **__):
+        raise ValueError
+
+    monkeypatch.setattr(arrival, "importance_weighted", none)
+    summary = cell(settings, folder, data, max_doublings=1)
+    assert (summary["log_evidence"], read_bounds(folder)) == (None, None)
 
 
 def test_the_posterior_of_a_cell_is_made_anew_from_its_parameters(undisturbed):

@@ -8,9 +8,11 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ppl_pvae import fit
+from ppl_pvae.analysis.bounds import read_bounds
 from ppl_pvae.analysis.sweeps import read_sweep
 from ppl_pvae.sweep import main, parse, part_of
 from ppl_pvae.sweeps import open_sweep
@@ -51,9 +53,10 @@ def test_everything_of_a_sweep_is_there(done):
         summary = json.loads((done / "cells" / row["cell"] / "summary.json").read_text())
         assert row["zeros"] == summary["zeros"]
         assert row["converged"] == summary["converged"]
+        assert np.isclose(read_bounds(done / "cells" / row["cell"]).bound.mean(), row["log_evidence"])
     found = json.loads((done / "findings.json").read_text())
     assert found["cells"] == 2
-    assert {"proportion", "trade", "coupling", "sparsity", "unchanged", "price"} == set(found["claims"])
+    assert {"proportion", "trade", "coupling", "sparsity", "pattern", "unchanged", "price"} == set(found["claims"])
     page = (done / "report.html").read_text()
     assert page.count("data:image/png;base64,") == len(list((done / "figures").iterdir()))
     assert (done / "figures" / "atoms.png").is_file()

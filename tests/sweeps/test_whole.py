@@ -71,6 +71,17 @@ def test_an_earlier_row_stands_for_a_directory_that_was_deleted(sweep):
     assert [task.name for task in sweep.tasks()] == [first, second]
 
 
+def test_an_earlier_row_has_the_columns_of_a_grid_that_has_grown(sweep):
+    for cell in sweep.cells:
+        finish(sweep, cell.name)
+    sweep.update({})
+    shutil.rmtree(sweep.out / "cells")
+    usual = sweep.cells[0].settings.weight_scale
+    other = dict(sweep.grid.blocks[0]) | {"weight_scale": (0.5,)}
+    grown = open_sweep(replace(sweep.grid, blocks=(*sweep.grid.blocks, other)), sweep.out, resume=True)
+    assert [row.get("weight_scale") for row in grown.update({})] == [usual] * len(sweep.cells)
+
+
 def test_two_processes_may_write_the_table(sweep):
     first, second = (cell.name for cell in sweep.cells)
     other = open_sweep(sweep.grid, sweep.out, resume=True)

@@ -9,28 +9,21 @@ from collections.abc import Sequence
 from typing import Any
 
 from ppl_pvae.analysis.sweeps.families import Curve, Point, Row
+from ppl_pvae.analysis.sweeps.phrases import about, betas_of, by_verdict, ends_of, left_out, span, worst
 from ppl_pvae.analysis.sweeps.trends import Exponents, Trend, exponents, range_of, trend
-from ppl_pvae.analysis.sweeps.verdicts import FAILS, HOLDS, IN_PART, NOT_ASKED, combined, finding
-from ppl_pvae.analysis.words import number
+from ppl_pvae.analysis.sweeps.verdicts import FAILS, HOLDS, IN_PART, NOT_ASKED, combined, finding, of_curve
 
-__all__ = ["COUPLED", "PROPORTIONAL", "about", "proportion", "sparsity", "span", "trade", "worst"]
+__all__ = ["COUPLED", "PARTLY_PROPORTIONAL", "PROPORTIONAL", "proportion", "sparsity", "trade"]
 
 PROPORTIONAL = 0.2
 """An elasticity this near 1 is called proportional."""
+PARTLY_PROPORTIONAL = 0.5
+"""And this near 1, above as below, proportional in part."""
 COUPLED = 0.5
-"""From this elasticity of activity against nats on, the two are called coupled."""
+"""From this exponent of activity against nats on, the two are called coupled."""
 
 _TRADE = (("coding_rate", -1), ("spikes_per_image", -1), ("distortion", 1), ("r2", -1))
 _SPARSER = (("zeros", 1), ("lifetime_sparseness", 1), ("firing_rate", -1), ("spikes_per_image", -1))
-_SHORT = {
-    "zeros": "zeros",
-    "lifetime_sparseness": "lifetime sparseness",
-    "firing_rate": "activity per unit",
-    "spikes_per_image": "activity per image",
-    "coding_rate": "nats",
-    "distortion": "distortion",
-    "r2": "R²",
-}
 
 
 def proportion(curves: Sequence[Curve], failed: Sequence[Row]) -> dict[str, Any]:
@@ -44,33 +37,52 @@ def proportion(curves: Sequence[Curve], failed: Sequence[Row]) -> dict[str, Any]
         Cells of the P-VAE that ended in an error.
     """
     claim = "In the Poisson free energy the KL is proportional to the prior firing rates."
-    told = [(curve, exponents(curve.points)) for curve in curves]
-    mine = [(curve, e) for curve, e in told if curve.family.is_pvae and e.elasticity is not None]
-    details = [about(curve) | e.as_dict() | {"verdict": _of_proportion(e.elasticity)} for curve, e in told]
+    told = {id(curve): exponents(curve.points) for curve in curves}
+    pvae = [curve for curve in curves if curve.family.is_pvae]
+    mine = [curve for curve in pvae if told[id(curve)].elasticity is not None]
+    details = [
+        about(curve) | told[id(curve)].as_dict() | _judged_proportion(curve, told[id(curve)]) for curve in curves
+    ]
     honest = (
         "KL_k = r_k f(gain_k) is an identity, so that the claim itself is answered by fixing the rates, and not by a "
         "sweep; what a sweep shows is how nats follow spikes over β."
     )
+    others = left_out(_poisson(curves), mine, lambda c: _why_not(c, "fewer than two β at which it spikes"))
     if not mine:
-        return finding(claim, NOT_ASKED, f"{honest} No P-VAE has two β at which it spikes.", [], failed, curves=details)
-    verdicts = [_of_proportion(e.elasticity) for _, e in mine]
-    beside = [e for curve, e in told if curve.family.is_rectified]
+        reason = f"{honest} No P-VAE has two β at which it spikes.{others}"
+        return finding(claim, NOT_ASKED, reason, [], failed, curves=details)
+    elasticities = [told[id(curve)].elasticity for curve in mine]
+    silent = sum(told[id(curve)].silent for curve in mine)
     reason = (
-        f"{honest} Elasticity d log nats / d log spikes of the P-VAE: {span(e.elasticity for _, e in mine)} over "
-        f"{_curves(mine)} (proportional: 1 ± {PROPORTIONAL:g}){_silent(mine)}."
+        f"{honest} Elasticity d log nats / d log spikes of the P-VAE: {span(elasticities)} over {_count(mine)} "
+        f"(proportional: 1 ± {PROPORTIONAL:g}, in part: 1 ± {PARTLY_PROPORTIONAL:g})"
+        f"{f'; {silent} points with fewer than 0.01 spikes per image left out' if silent else ''}."
     )
-    if elasticities := span(e.elasticity for e in beside):
-        reason += f" Of the rectified Gaussians, against their activity: {elasticities}."
-    rows = [row for curve, _ in mine for row in curve.rows]
-    return finding(claim, combined(verdicts), reason, rows, failed, curves=details)
+    if beside := span(told[id(curve)].elasticity for curve in curves if curve.family.is_rectified):
+        reason += f" Of the rectified Gaussians, against their activity and without a verdict: {beside}."
+    lines = [
+        f"{label}: elasticity {span(told[id(curve)].elasticity for curve in own)}; "
+        f"{by_verdict([d for c, d in zip(curves, details, strict=True) if c in own])}."
+        for label, own in _by_family(mine).items()
+    ]
+    rows = [row for curve in mine for row in curve.rows]
+    return finding(
+        claim, combined(map(_of_proportion, elasticities)), reason + others, rows, failed, lines, curves=details
+    )
+
+
+def _judged_proportion(curve: Curve, e: Exponents) -> dict[str, Any]:
+    """The verdict of a curve; None for what is no P-VAE, of which the claim says nothing."""
+    if not curve.family.is_pvae:
+        return {"verdict": None, "capped": False, "caveat": ""}
+    return of_curve(_of_proportion(e.elasticity), curve.rows)
 
 
 def _of_proportion(elasticity: float | None) -> str:
     if elasticity is None:
         return NOT_ASKED
-    if abs(elasticity - 1) <= PROPORTIONAL:
-        return HOLDS
-    return IN_PART if elasticity >= COUPLED else FAILS
+    off = abs(elasticity - 1)
+    return HOLDS if off <= PROPORTIONAL else IN_PART if off <= PARTLY_PROPORTIONAL else FAILS
 
 
 def trade(curves: Sequence[Curve], failed: Sequence[Row]) -> dict[str, Any]:
@@ -80,26 +92,31 @@ def trade(curves: Sequence[Curve], failed: Sequence[Row]) -> dict[str, Any]:
     and distortion rises with every step of β.
     """
     claim = "Coding rate and firing rate are coupled, and β trades fidelity against energy."
-    mine = [curve for curve in curves if curve.family.is_pvae and len(curve.points) > 1]
+    mine, others = _over_beta(curves)
     if not mine:
-        return finding(claim, NOT_ASKED, "No P-VAE is there at two β.", [], failed, curves=[])
+        return finding(claim, NOT_ASKED, f"No P-VAE is there at two β.{others}", [], failed, curves=[])
     told = [(curve, exponents(curve.points), _trends(curve.points, _TRADE)) for curve in mine]
-    coupling = [_of_coupling(e) for _, e, _ in told]
-    trends = [each for _, _, trends in told for each in trends]
-    reason = (
-        f"Activity follows nats with exponent {span(e.activity_exponent for _, e, _ in told) or 'unknown'} "
-        f"(coupled from {COUPLED:g}), over {_betas(mine)}: {_ends(mine, 'spikes_per_image', 'spikes per image')}; "
-        f"{_ends(mine, 'r2', 'R²')}. {worst(trends)}"
-    )
     details = [
         about(curve)
         | e.as_dict()
-        | {"verdict": combined([_of_coupling(e), *(t.verdict for t in trends)])}
+        | of_curve(combined([_of_coupling(e), *(t.verdict for t in trends)]), curve.rows)
         | {"range": _ranges(curve.points, _TRADE), "trends": [t.as_dict() for t in trends]}
         for curve, e, trends in told
     ]
-    verdict = combined([*coupling, *(each.verdict for each in trends)])
-    return finding(claim, verdict, reason, [row for curve in mine for row in curve.rows], failed, curves=details)
+    trends = [each for _, _, trends in told for each in trends]
+    reason = (
+        f"Activity follows nats with exponent {span(e.activity_exponent for _, e, _ in told) or 'unknown'} "
+        f"(coupled from {COUPLED:g}), over {betas_of(mine)}. {worst(trends)}{others}"
+    )
+    lines = [
+        f"{label}: exponent {span(d['activity_exponent'] for d in _details(details, label)) or 'unknown'}, "
+        f"{ends_of(own, 'spikes_per_image', 'spikes per image')}, {ends_of(own, 'r2', 'R²')}; "
+        f"{by_verdict(_details(details, label))}."
+        for label, own in _by_family(mine).items()
+    ]
+    verdict = combined([*(_of_coupling(e) for _, e, _ in told), *(each.verdict for each in trends)])
+    rows = [row for curve in mine for row in curve.rows]
+    return finding(claim, verdict, reason, rows, failed, lines, curves=details)
 
 
 def _of_coupling(e: Exponents) -> str:
@@ -115,25 +132,52 @@ def sparsity(curves: Sequence[Curve], failed: Sequence[Row]) -> dict[str, Any]:
     each β. That per unit falls by arithmetic as units are added.
     """
     claim = "Larger β raises sparsity and lowers mean activity monotonically in the P-VAE."
-    mine = [curve for curve in curves if curve.family.is_pvae and len(curve.points) > 1]
+    mine, others = _over_beta(curves)
     if not mine:
-        return finding(claim, NOT_ASKED, "No P-VAE is there at two β.", [], failed, curves=[], over_units=[])
+        return finding(claim, NOT_ASKED, f"No P-VAE is there at two β.{others}", [], failed, curves=[], over_units=[])
     told = [(curve, _trends(curve.points, _SPARSER)) for curve in mine]
     trends = [each for _, trends in told for each in trends]
     across = _over_units([curve for curve in curves if curve.family.is_pvae])
-    reason = (
-        f"Over {_betas(mine)}: {_ends(mine, 'zeros', 'zeros', percent=True)}; "
-        f"{_ends(mine, 'spikes_per_image', 'spikes per image')}. {worst(trends)}{_said_of_units(across)}"
-    )
     details = [
         about(curve)
-        | {"verdict": combined(t.verdict for t in trends)}
+        | of_curve(combined(t.verdict for t in trends), curve.rows)
         | {"range": _ranges(curve.points, _SPARSER), "trends": [t.as_dict() for t in trends]}
         for curve, trends in told
     ]
+    reason = f"Over {betas_of(mine)}: {worst(trends)}{_said_of_units(across)}{others}"
+    lines = [
+        f"{label}: {ends_of(own, 'zeros', 'zeros', percent=True)}, "
+        f"{ends_of(own, 'spikes_per_image', 'spikes per image')}; {by_verdict(_details(details, label))}."
+        for label, own in _by_family(mine).items()
+    ]
     rows = [row for curve in mine for row in curve.rows]
     verdict = combined(each.verdict for each in trends)
-    return finding(claim, verdict, reason, rows, failed, curves=details, over_units=across)
+    return finding(claim, verdict, reason, rows, failed, lines, curves=details, over_units=across)
+
+
+def _poisson(curves: Sequence[Curve]) -> list[Curve]:
+    return [curve for curve in curves if curve.family.is_poisson]
+
+
+def _over_beta(curves: Sequence[Curve]) -> tuple[list[Curve], str]:
+    """The curves of the P-VAE that have two β, and who else is Poisson and why it is not judged."""
+    mine = [curve for curve in curves if curve.family.is_pvae and len(curve.points) > 1]
+    return mine, left_out(_poisson(curves), mine, lambda curve: _why_not(curve, "one β"))
+
+
+def _why_not(curve: Curve, otherwise: str) -> str:
+    return otherwise if curve.family.is_pvae else "its prior is fixed"
+
+
+def _by_family(curves: Sequence[Curve]) -> dict[str, list[Curve]]:
+    found: dict[str, list[Curve]] = {}
+    for curve in curves:
+        found.setdefault(curve.family.label, []).append(curve)
+    return found
+
+
+def _details(details: Sequence[dict[str, Any]], label: str) -> list[dict[str, Any]]:
+    return [each for each in details if each["family"] == label]
 
 
 def _over_units(curves: Sequence[Curve]) -> list[dict[str, Any]]:
@@ -168,49 +212,6 @@ def _said_of_units(across: Sequence[dict[str, Any]]) -> str:
     )
 
 
-def about(curve: Curve) -> dict[str, Any]:
-    """Whose numbers these are: family, units, the β that are there and how many seeds each has."""
-    return {
-        "family": curve.family.label,
-        "units": curve.units,
-        "betas": [point.beta for point in curve.points],
-        "seeds": [len(point.rows) for point in curve.points],
-        "unconverged_points": sum(not point.converged for point in curve.points),
-    }
-
-
-def span(values: Any, digits: int = 2) -> str:
-    """Smallest and largest of some numbers in words, None left out; empty where there is none."""
-    known = sorted(value for value in values if value is not None)
-    if not known:
-        return ""
-    ends = [f"{value:.{digits}f}".replace("-", "−") for value in (known[0], known[-1])]
-    return ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
-
-
-def worst(trends: Sequence[Trend]) -> str:
-    """How many steps of some trends go against what was said, and how large the largest is."""
-    steps, against = (sum(getattr(each, name) for each in trends) for name in ("steps", "violations"))
-    if not against:
-        return f"None of {steps} steps between neighbouring β goes the other way."
-    worst_one = max((each for each in trends if each.violations), key=_relative)
-    spreads = worst_one.largest_in_spreads
-    near, far = worst_one.largest_at or (0.0, 0.0)
-    in_spreads = "no spread of seeds to compare with" if spreads is None else f"{spreads:.1f} seed spreads"
-    known = sum(each.violations_converged for each in trends)
-    return (
-        f"{against} of {steps} steps between neighbouring β go the other way, {known} of them between converged cells; "
-        f"the largest is of {_SHORT.get(worst_one.metric, worst_one.metric)} between β = {near:g} and {far:g}, by "
-        f"{number(worst_one.largest)} ({in_spreads})."
-    )
-
-
-def _relative(each: Trend) -> float:
-    """A violation as part of the range between the ends, to find the worst of several metrics."""
-    whole = abs((each.last or 0.0) - (each.first or 0.0))
-    return (each.largest or 0.0) / whole if whole > 0 else float("inf")
-
-
 def _trends(points: Sequence[Point], metrics: Sequence[tuple[str, int]], along: str = "beta") -> list[Trend]:
     return [trend(points, metric, direction, along) for metric, direction in metrics]
 
@@ -219,35 +220,5 @@ def _ranges(points: Sequence[Point], metrics: Sequence[tuple[str, int]]) -> dict
     return {metric: range_of(points, metric) for metric, _ in metrics}
 
 
-def _ends(curves: Sequence[Curve], metric: str, name: str, *, percent: bool = False) -> str:
-    """Where a metric starts and ends, for the smallest and the largest number of units."""
-
-    def ends(curve: Curve) -> str:
-        shown = [curve.points[i].mean(metric) for i in (0, -1)]
-        told = ["–" if v is None else f"{100 * v:.3g}%" if percent else _round(v) for v in shown]
-        return " to ".join(told)
-
-    picked = dict.fromkeys((min(curves, key=lambda c: c.units).units, max(curves, key=lambda c: c.units).units))
-    first = {curve.units: curve for curve in reversed(curves)}
-    told = " and ".join(f"{ends(first[units])} at K = {units}" for units in picked)
-    return f"{name} from {told}"
-
-
-def _round(value: float) -> str:
-    return (f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}").replace("-", "−", 1)
-
-
-def _betas(curves: Sequence[Curve]) -> str:
-    betas = [point.beta for curve in curves for point in curve.points]
-    units = sorted({curve.units for curve in curves})
-    many = f"K = {units[0]}" if len(units) == 1 else f"{len(units)} numbers of units"
-    return f"β from {min(betas):g} to {max(betas):g} and {many}"
-
-
-def _curves(told: Sequence[Any]) -> str:
-    return "one curve" if len(told) == 1 else f"{len(told)} curves"
-
-
-def _silent(told: Sequence[tuple[Curve, Exponents]]) -> str:
-    silent = sum(e.silent for _, e in told)
-    return f"; {silent} points with fewer than 0.01 spikes per image left out" if silent else ""
+def _count(curves: Sequence[Curve]) -> str:
+    return "one curve" if len(curves) == 1 else f"{len(curves)} curves"

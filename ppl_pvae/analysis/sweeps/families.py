@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from pathlib import PurePath
 from typing import Any
 
-from ppl_pvae.analysis.sweeps.rows import SETTINGS
+from ppl_pvae.analysis.sweeps.rows import DEFAULTS, SETTINGS
 
 __all__ = ["Curve", "Family", "Point", "beta_curves", "fitted", "number_of", "price_curves", "sort_by_family"]
 
@@ -35,7 +36,7 @@ class Family:
     prior, pays, encoder_bias
         As the settings of these names; None where they mean nothing to the program.
     others
-        Name and value of every other setting that the grid varies within the program.
+        Name and value of every other setting that the grid varies within the program, where it is not the default.
     """
 
     program: str
@@ -51,8 +52,11 @@ class Family:
 
     @property
     def is_pvae(self) -> bool:
-        """Whether it is the P-VAE that claims are about, with rates that are learned; others are controls."""
-        return self.is_poisson and self.prior != "fixed" and not self.others
+        """Whether it is the P-VAE that claims are about, with rates that are learned; others are controls.
+
+        However it was trained and on whatever data: a claim has to hold for all of them.
+        """
+        return self.is_poisson and self.prior != "fixed"
 
     @property
     def is_rectified(self) -> bool:
@@ -167,17 +171,22 @@ def sort_by_family(rows: Sequence[Row]) -> dict[Family, list[Row]]:
     """Cells by their family, in a stable order; those that ended in an error are sorted as well.
 
     Data, likelihood and networks always tell families apart. Another setting does only where cells that agree in
-    units, β and price disagree in it: what a default makes of the number of units does not.
+    units, β and price disagree in it: what a default makes of the number of units does not. Cells that have the default
+    stay in the family without a name for it, so that one cell of another kind leaves the others where they are. What
+    the default is that a program chooses by itself is not in the table: it is taken to be what most cells of that many
+    units have, and where two values are as frequent both are named.
     """
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
         groups.setdefault(tuple(row.get(name) for name in _BASE), []).append(row)
     found: dict[Family, list[Row]] = {}
     for base, members in groups.items():
-        varied = _varied(fitted(members))
+        done = fitted(members)
+        varied = [(name, _usual(name, members)) for name in _varied(done)]
         for row in members:
-            family = Family(*base, others=tuple((name, row.get(name)) for name in varied))
-            found.setdefault(family, []).append(row)
+            units = row.get("units")
+            others = [(name, row.get(name)) for name, usual in varied if row.get(name) not in usual[units]]
+            found.setdefault(Family(*base, others=tuple(others)), []).append(row)
     return dict(sorted(found.items(), key=lambda item: item[0].order))
 
 
@@ -191,6 +200,24 @@ def _varied(rows: Sequence[Row]) -> list[str]:
         for name in names
         if any(len({row.get(name) for row in group}) > 1 for group in ([rows] if name in _APART else alike.values()))
     ]
+
+
+def _usual(name: str, rows: Sequence[Row]) -> dict[Any, tuple[Any, ...]]:
+    """The values of a setting that go without saying, by the number of units; of cells in error where all are."""
+    usual: dict[Any, tuple[Any, ...]] = {}
+    for units in {row.get("units") for row in rows}:
+        own = [row for row in rows if row.get("units") == units]
+        values = [row.get(name) for row in fitted(own) or own]
+        usual[units] = (DEFAULTS[name], None) if name in DEFAULTS else _commonest(values)
+    return usual
+
+
+def _commonest(values: Sequence[Any]) -> tuple[Any, ...]:
+    """What was left open, or the value that is there most often; nothing where two are as frequent."""
+    if None in values:
+        return (None,)
+    (first, most), *others = Counter(values).most_common(2)
+    return () if others and others[0][1] == most else (first,)
 
 
 def beta_curves(rows: Sequence[Row]) -> list[Curve]:

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from ppl_pvae.analysis.sweeps import controls
-from ppl_pvae.analysis.sweeps.claims import COUPLED, PROPORTIONAL, proportion, sparsity, trade
+from ppl_pvae.analysis.sweeps.claims import (
+    COUPLED,
+    PARTLY_PROPORTIONAL,
+    PROPORTIONAL,
+    proportion,
+    sparsity,
+    trade,
+)
+from ppl_pvae.analysis.sweeps.collapse import GONE, collapses
 from ppl_pvae.analysis.sweeps.families import Family, Row, beta_curves, fitted, price_curves, sort_by_family
+from ppl_pvae.analysis.sweeps.operating import budget_points, operating_points
+from ppl_pvae.analysis.sweeps.pattern import pattern
 from ppl_pvae.analysis.sweeps.price import SAME_CURVE, price
 from ppl_pvae.analysis.sweeps.trends import RELATIVE_TOLERANCE, SHARE_TOLERANCE
 from ppl_pvae.analysis.sweeps.verdicts import name_of, with_missing
@@ -19,11 +30,12 @@ _TOLERANCES = {
     "step_of_a_share": SHARE_TOLERANCE,
     "step_of_an_amount": RELATIVE_TOLERANCE,
     "proportional": PROPORTIONAL,
+    "partly_proportional": PARTLY_PROPORTIONAL,
     "coupled": COUPLED,
     "uncoupled": controls.UNCOUPLED,
     "unchanged_share": controls.UNCHANGED_SHARE,
     "unchanged_ratio": controls.UNCHANGED_RATIO,
-    "collapsed": controls.GONE,
+    "collapsed": GONE,
     "same_curve": SAME_CURVE,
 }
 
@@ -46,8 +58,10 @@ def findings(rows: Sequence[Row], missing: Sequence[str] = ()) -> dict[str, Any]
     dict
         `cells`, `converged`, `not_converged`, `not_checked` (numbers of cells), `missing`, `failed` and `unconverged`
         (with their names), `families`, `tolerances`, and `claims` by name: `proportion`, `trade`, `coupling`,
-        `sparsity`, `unchanged`, `price`; each has `claim`, `verdict`, `reason`, `cells`, `unconverged`,
-        `unconverged_cells`, `failed_cells` and its numbers by family and units. Numbers are finite or None.
+        `sparsity`, `pattern`, `unchanged`, `price`; each has `claim`, `verdict`, `reason`, `cells`, `unconverged`,
+        `unconverged_cells`, `failed_cells` and its numbers by family and units, with a verdict of their own, held
+        back where their own cells have not converged; `collapse`, what every family has left at each β; `operating`,
+        the best cell at each of `ratios` of rest to spike and at those of `budgets`. Numbers are finite or None.
     """
     done, families = fitted(rows), sort_by_family(rows)
     claims = {name: with_missing(claim, len(missing)) for name, claim in _claims(rows, families).items()}
@@ -66,6 +80,11 @@ def findings(rows: Sequence[Row], missing: Sequence[str] = ()) -> dict[str, Any]
         "seeds": sorted({row["seed"] for row in rows if row.get("seed") is not None}),
         "tolerances": _TOLERANCES,
         "claims": claims,
+        "collapse": collapses(beta_curves(rows)),
+        "operating": {
+            "budgets": [asdict(point) for point in budget_points(rows)],
+            "ratios": [asdict(point) for point in operating_points(rows)],
+        },
     }
     return _plain(found)
 
@@ -82,6 +101,7 @@ def _claims(rows: Sequence[Row], families: Mapping[Family, list[Row]]) -> dict[s
         "trade": trade(curves, mine),
         "coupling": controls.coupling(curves, control),
         "sparsity": sparsity(curves, mine),
+        "pattern": pattern(curves, failed(lambda family: True)),
         "unchanged": controls.unchanged(curves, control),
         "price": price(curves, price_curves(rows), failed(lambda family: family.is_poisson, priced=True)),
     }

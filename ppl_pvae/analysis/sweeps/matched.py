@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import Any
 
+from ppl_pvae.analysis.bounds import Bounds
 from ppl_pvae.analysis.matching import geometric, linear, neighbours, shared_middle
 from ppl_pvae.analysis.sweeps.families import Curve, Row, beta_curves, number_of
+from ppl_pvae.analysis.sweeps.matched_evidence import EvidenceDifference, bounds_between, difference_of, mean_bounds
+from ppl_pvae.analysis.sweeps.phrases import curve_name
 
-__all__ = ["Matched", "MatchedCurve", "match_distortion"]
+__all__ = ["WIDE", "Matched", "MatchedCurve", "match_distortion"]
+
+WIDE = 20.0
+"""Cells whose distortions are more nats apart say little of what lies between: evidence is no straight line."""
 
 _READ: tuple[tuple[str, Callable[[float, float, float], float]], ...] = (
     ("spikes_per_image", geometric),
     ("coding_rate", geometric),
     ("log_evidence", linear),
+    ("log_evidence_se", linear),
 )
+_SPREAD = ("spikes_per_image", "coding_rate", "log_evidence")
 
 
 @dataclass(frozen=True)
@@ -34,12 +42,20 @@ class MatchedCurve:
         Over how many it is averaged; a seed whose cells do not enclose the distortion is left out.
     spikes_per_image, coding_rate, log_evidence
         Means over seeds, None where unknown.
+    log_evidence_se
+        Standard error of the mean evidence over photographs, read off like it; by itself no yardstick for a difference.
     spreads
         Their standard deviations over seeds; None with fewer than two.
     between
         Smallest and largest β of the cells that it is read off from.
+    bracket
+        Smallest and largest distortion of those cells, of the seed in which they lie furthest apart.
+    wide
+        Whether these are more than 20 nats apart.
     converged
         Whether all those cells are known to have converged.
+    evidence_difference
+        From the first family with as many units; None for that one, and where evidence is unknown.
     rank_spikes
         1 for the fewest spikes, among codes of counts; None for others.
     rank_nats
@@ -55,9 +71,13 @@ class MatchedCurve:
     spikes_per_image: float | None
     coding_rate: float | None
     log_evidence: float | None
+    log_evidence_se: float | None
     spreads: dict[str, float | None]
     between: tuple[float, float]
+    bracket: tuple[float, float]
+    wide: bool
     converged: bool
+    evidence_difference: EvidenceDifference | None = None
     rank_spikes: int | None = None
     rank_nats: int | None = None
     rank_evidence: int | None = None
@@ -75,22 +95,28 @@ class Matched:
         What each pays.
     left_out
         Families and units whose cells do not enclose it, in words: nothing is extrapolated.
+    caveats
+        In sentences: between which cells evidence is read off from far apart, and which differences are not paired.
     """
 
     distortion: float | None
     curves: tuple[MatchedCurve, ...]
     left_out: tuple[str, ...]
+    caveats: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The record for JSON."""
         return asdict(self)
 
 
-def match_distortion(rows: Sequence[Row], distortion: float | None = None) -> Matched:
+def match_distortion(
+    rows: Sequence[Row], distortion: float | None = None, bounds: Mapping[str, Bounds] | None = None
+) -> Matched:
     """What each family pays at one distortion, at each number of units.
 
     Seed by seed, between the two cells with the nearest distortion on either side: spikes and nats linear in their
-    logarithm, evidence linear; then averaged over seeds.
+    logarithm, evidence linear; then averaged over seeds. Evidence is compared with that of the first family (the P-VAE,
+    where it is there) with as many units: image by image where the cells on all sides kept their images.
 
     Parameters
     ----------
@@ -99,6 +125,8 @@ def match_distortion(rows: Sequence[Row], distortion: float | None = None) -> Ma
     distortion
         At which to compare. By default the middle of what all curves share, and where they share nothing the
         distortion that most of them enclose.
+    bounds
+        Evidence image by image of the cells that kept it, by their names.
     """
     curves = beta_curves(rows)
     ranges = [ends for curve in curves if (ends := _range(curve)) is not None]
@@ -107,14 +135,43 @@ def match_distortion(rows: Sequence[Row], distortion: float | None = None) -> Ma
     if distortion is None:
         distortion = _most_enclosed(ranges)
     if distortion is None:
-        return Matched(None, (), tuple(_name(curve) for curve in curves))
-    found = [(curve, _matched(curve, distortion)) for curve in curves]
-    left_out = tuple(_name(curve) for curve, match in found if match is None)
-    return Matched(distortion, _ranked([match for _, match in found if match is not None]), left_out)
+        return Matched(None, (), tuple(curve_name(curve) for curve in curves))
+    found = [(curve, _matched(curve, distortion, bounds or {})) for curve in curves]
+    left_out = tuple(curve_name(curve) for curve, match in found if match is None)
+    there = _compared([match for _, match in found if match is not None])
+    return Matched(distortion, _ranked(there), left_out, _caveats(there))
 
 
-def _name(curve: Curve) -> str:
-    return f"{curve.family.label}, K = {curve.units}"
+def _compared(found: Sequence[tuple[MatchedCurve, Bounds | None]]) -> list[MatchedCurve]:
+    """With the difference in evidence from the first of as many units."""
+    first: dict[int, tuple[MatchedCurve, Bounds | None]] = {}
+    compared = []
+    for match, bounds in found:
+        beside, other = first.setdefault(match.units, (match, bounds))
+        mine = (match.log_evidence, match.log_evidence_se, bounds)
+        theirs = (beside.log_evidence, beside.log_evidence_se, other)
+        difference = None if beside is match else difference_of(mine, theirs, beside.family)
+        compared.append(replace(match, evidence_difference=difference))
+    return compared
+
+
+def _caveats(matches: Sequence[MatchedCurve]) -> tuple[str, ...]:
+    wide = [
+        f"{match.family}, K = {match.units} ({match.bracket[0]:.1f} to {match.bracket[1]:.1f})"
+        for match in matches
+        if match.wide
+    ]
+    told = [match.evidence_difference for match in matches if match.evidence_difference is not None]
+    unpaired = sum(not each.paired for each in told)
+    said = []
+    if wide:
+        said.append(f"Read off between cells more than {WIDE:g} nats of distortion apart: {'; '.join(wide)}.")
+    if unpaired:
+        said.append(
+            f"{unpaired} of {len(told)} differences in evidence are not paired, for want of the bounds of single "
+            "images: their standard errors are those of different images and too wide."
+        )
+    return tuple(said)
 
 
 def _range(curve: Curve) -> tuple[float, float] | None:
@@ -132,24 +189,28 @@ def _most_enclosed(ranges: Sequence[tuple[float, float]]) -> float | None:
     return max(stretches)[2] if stretches else None
 
 
-def _matched(curve: Curve, distortion: float) -> MatchedCurve | None:
+def _matched(
+    curve: Curve, distortion: float, bounds: Mapping[str, Bounds]
+) -> tuple[MatchedCurve, Bounds | None] | None:
     by_seed: dict[Any, list[Row]] = {}
     for row in curve.rows:
         if number_of(row, "distortion") is not None:
             by_seed.setdefault(row.get("seed"), []).append(row)
-    read, used = [], []
+    read, pairs, images = [], [], []
     for rows in by_seed.values():
         placed = sorted(rows, key=lambda row: row["distortion"])
         found = neighbours([row["distortion"] for row in placed], distortion)
         if found is not None:
             near, far = placed[found[0]], placed[found[1]]
             read.append({name: _between(near, far, name, how, found[2]) for name, how in _READ})
-            used += [near, far]
+            pairs.append((near, far))
+            images.append(bounds_between(bounds.get(near.get("cell", "")), bounds.get(far.get("cell", "")), found[2]))
     if not read:
         return None
     values = {name: [each[name] for each in read if each[name] is not None] for name, _ in _READ}
-    betas = [row["beta"] for row in used]
-    return MatchedCurve(
+    betas = [row["beta"] for pair in pairs for row in pair]
+    bracket = max(((near["distortion"], far["distortion"]) for near, far in pairs), key=lambda ends: ends[1] - ends[0])
+    match = MatchedCurve(
         family=curve.family.label,
         units=curve.units,
         is_count=curve.is_count,
@@ -157,10 +218,14 @@ def _matched(curve: Curve, distortion: float) -> MatchedCurve | None:
         spikes_per_image=_mean(values["spikes_per_image"]),
         coding_rate=_mean(values["coding_rate"]),
         log_evidence=_mean(values["log_evidence"]),
-        spreads={name: statistics.stdev(known) if len(known) > 1 else None for name, known in values.items()},
+        log_evidence_se=_mean(values["log_evidence_se"]),
+        spreads={name: statistics.stdev(values[name]) if len(values[name]) > 1 else None for name in _SPREAD},
         between=(min(betas), max(betas)),
-        converged=all(row.get("converged") is True for row in used),
+        bracket=bracket,
+        wide=bracket[1] - bracket[0] > WIDE,
+        converged=all(row.get("converged") is True for pair in pairs for row in pair),
     )
+    return match, mean_bounds(images)
 
 
 def _mean(values: Sequence[float]) -> float | None:

@@ -8,8 +8,8 @@ from typing import Any
 
 from ppl_pvae.analysis.convergence import LOG_RATE_LIMIT
 from ppl_pvae.analysis.matching import geometric, neighbours
-from ppl_pvae.analysis.sweeps.claims import span
 from ppl_pvae.analysis.sweeps.families import Curve, Point, Row
+from ppl_pvae.analysis.sweeps.phrases import span
 from ppl_pvae.analysis.sweeps.verdicts import FAILS, HOLDS, NOT_ASKED, combined, finding
 
 __all__ = ["SAME_CURVE", "price"]

@@ -11,6 +11,7 @@ from typing import Any
 from ppl_pvae.analysis import page, words
 from ppl_pvae.analysis.convergence import standing
 from ppl_pvae.analysis.sweeps.families import Row
+from ppl_pvae.analysis.sweeps.family_tables import collapse_html, pattern_html
 from ppl_pvae.analysis.sweeps.matched import Matched, MatchedCurve
 from ppl_pvae.analysis.sweeps.operating import Operating, budget_points, operating_points
 from ppl_pvae.analysis.sweeps.panels import THEMES
@@ -70,6 +71,8 @@ def write_sweep_report(
         f'<p class="note">{escape(_HOW)}</p>',
         *_themes(figures),
         *(_section(_title(name), page.figure(figures, name, caption, "wide")) for name, caption in _OTHERS.items()),
+        _section("The pattern, family by family", pattern_html(found["claims"]["pattern"])),
+        _section("What is left at the largest β", collapse_html(found["collapse"])),
         _matches(matches),
         _operating(rows, figures),
         _section("A price on spikes beside β", page.figure(figures, "price", _PRICE, "wide")),
@@ -146,15 +149,17 @@ def _matches(matches: Matched | None) -> str:
     if matches is None or not matches.curves:
         note = "No two cells of one family lie on either side of one distortion, so none is matched."
         return _section("At equal distortion", f'<p class="note">{note}</p>')
-    head = ("program variant", "K", "spikes or activity", "nats", "log p(x) ≥", "by spikes", "by nats", "by evidence",
-            "between β", "convergence")  # fmt: skip
+    head = ("program variant", "K", "spikes or activity", "nats", "log p(x) ≥", "less the first's", "by spikes",
+            "by nats", "by evidence", "between β", "between distortions", "convergence")  # fmt: skip
     rows = [head, *(_match_row(match) for match in matches.curves)]
-    table = page.table(rows, ("", *("value",) * 8, "grey"))
+    table = page.table(rows, ("", *("value",) * 10, "grey"))
     note = (
         "Per image, read off between the two cells with the nearest distortion on either side, seed by seed (± "
         "standard deviation over seeds); nothing is extrapolated. Ranks: 1 is the fewest spikes (of codes that are "
-        "counts), the fewest nats, the highest evidence."
+        "counts), the fewest nats, the highest evidence. Evidence less that of the first family with as many units: ± "
+        "its standard error over photographs."
     )
+    note += "".join(f" {caveat}" for caveat in matches.caveats)
     if matches.left_out:
         note += f" Not among them, because they do not enclose that distortion: {'; '.join(matches.left_out)}."
     title = f"At equal distortion, {words.number(matches.distortion)} nats"
@@ -173,12 +178,22 @@ def _match_row(match: MatchedCurve) -> tuple[str, ...]:
         told("spikes_per_image"),
         told("coding_rate"),
         told("log_evidence"),
+        _difference(match),
         words.number(match.rank_spikes),
         words.number(match.rank_nats),
         words.number(match.rank_evidence),
         f"{near:g} and {far:g}",
+        f"{match.bracket[0]:.1f} and {match.bracket[1]:.1f}",
         "converged" if match.converged else "not all converged",
     )
+
+
+def _difference(match: MatchedCurve) -> str:
+    difference = match.evidence_difference
+    if difference is None:
+        return "–"
+    error = "" if difference.standard_error is None else f" ± {difference.standard_error:.2g}"
+    return words.number(difference.difference) + error + ("" if difference.paired else " (not paired)")
 
 
 def _operating(rows: Sequence[Row], figures: Mapping[str, Path]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ppl_pvae.errors import UserError
 
-__all__ = ["SETTINGS", "columns_of", "read_sweep", "write_sweep"]
+__all__ = ["DEFAULTS", "SETTINGS", "columns_of", "read_sweep", "write_sweep"]
 
 SETTINGS = (
     "program", "prior", "pays", "encoder_bias", "data", "units", "beta", "spike_price", "seed",
@@ -22,6 +22,16 @@ SETTINGS = (
     "largest_log_gain", "ceiling", "weight_scale", "evaluate_every", "checkpoint_every",
 )  # fmt: skip
 """What a grid can vary, in the order of the columns; whatever else a row holds was measured."""
+
+DEFAULTS = {
+    "data": "natural", "likelihood": "gaussian", "noise": "fixed", "encoder": "linear", "decoder": "linear", "depth": 2,
+    "decoder_bias": False, "temperature": 0.05, "temperature_from": 1.0, "indicator": "cubic", "hard": False,
+    "particles": 4, "augment": "none", "patch_size": 16, "data_seed": 0, "batch_size": 1000,
+    "final_learning_rate": 0.0, "optimizer": "adam", "warmup_steps": 100, "decay": 0.5, "decay_shape": "linear",
+    "clip_norm": 500.0, "anneal_from": 1e-4, "log_rate_from": -1.5, "log_rate_to": -0.5, "largest_log_gain": 3.0,
+    "ceiling": "learned", "weight_scale": 0.05,
+}  # fmt: skip
+"""What goes without saying, of the settings that are the same for every program and number of units by default."""
 
 _OUTCOME = ("error", "converged", "free_energy_change", "log_rate_change", "zeros_change", "seconds")
 _NEEDED = ("program", "units", "beta", "seed")

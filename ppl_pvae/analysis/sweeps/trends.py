@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -22,6 +23,8 @@ SHARE_TOLERANCE = ZEROS_LIMIT
 """A share that moves by less between neighbours has not moved: converged cells may be as far from their end."""
 RELATIVE_TOLERANCE = LOG_RATE_LIMIT
 """An amount (spikes, nats, distortion) that moves by a smaller part of itself has not moved, for the same reason."""
+SMALLEST = 1e-9
+"""An amount below it counts as this, so that a step from nothing has a logarithm."""
 
 
 @dataclass(frozen=True)
@@ -36,16 +39,23 @@ class Trend:
         +1 where it was said to rise, -1 to fall.
     steps
         Pairs of neighbours that both have the number.
+    steps_as_said
+        How many of them move as was said, by more than the tolerance.
     violations
         How many of them move the other way by more than the tolerance.
     violations_converged
         How many of those lie between two points that are known to have converged.
+    scale
+        In which steps are measured: `difference` for a share, `log ratio` for an amount, which may span decades.
     largest
-        Size of the largest violation, in the unit of the metric; None where there is none.
-    largest_in_spreads
-        The same over the standard deviation of seeds, that of the two points pooled; None with one seed.
+        Size of the largest violation on that scale; None where there is none.
     largest_at
         Setting (β or units) on either side of it.
+    largest_in_spreads
+        The violation that is the most standard deviations of seeds (those of its two points pooled, on that scale):
+        how many. It need not be the largest. None with one seed.
+    largest_in_spreads_at
+        Setting on either side of that one.
     first, last
         The metric at the ends.
     verdict
@@ -56,11 +66,14 @@ class Trend:
     metric: str
     direction: int
     steps: int
+    steps_as_said: int
     violations: int
     violations_converged: int
+    scale: str
     largest: float | None
-    largest_in_spreads: float | None
     largest_at: tuple[float, float] | None
+    largest_in_spreads: float | None
+    largest_in_spreads_at: tuple[float, float] | None
     first: float | None
     last: float | None
     verdict: str
@@ -87,25 +100,36 @@ def trend(points: Sequence[Point], metric: str, direction: int, along: str = "be
         The setting, `beta`, `price` or `units`.
     """
     known = [point for point in points if point.mean(metric) is not None]
-    against = []
-    for near, far in pairwise(known):
-        wrong = -direction * (_mean(far, metric) - _mean(near, metric))
-        if wrong > _tolerance(metric, near, far) and not (_silent(near) and _silent(far)):
-            against.append((wrong, near, far))
-    worst = max(against, key=lambda step: step[0], default=None)
+    against = [step for step in pairwise(known) if _moves(metric, -direction, *step)]
+    largest, place = _most([(abs(_size(metric, *step)), step) for step in against], along)
+    spreads, widest = _most([(_in_spreads(metric, *step), step) for step in against], along)
     return Trend(
         metric=metric,
         direction=direction,
         steps=max(len(known) - 1, 0),
+        steps_as_said=sum(_moves(metric, direction, *step) for step in pairwise(known)),
         violations=len(against),
-        violations_converged=sum(near.converged and far.converged for _, near, far in against),
-        largest=worst[0] if worst else None,
-        largest_in_spreads=_in_spreads(metric, *worst) if worst else None,
-        largest_at=(getattr(worst[1], along), getattr(worst[2], along)) if worst else None,
+        violations_converged=sum(near.converged and far.converged for near, far in against),
+        scale="difference" if metric in SHARES else "log ratio",
+        largest=largest,
+        largest_at=place,
+        largest_in_spreads=spreads,
+        largest_in_spreads_at=widest,
         first=_mean(known[0], metric) if known else None,
         last=_mean(known[-1], metric) if known else None,
         verdict=_verdict(known, metric, direction, len(against)),
     )
+
+
+def _most(
+    steps: Sequence[tuple[float | None, tuple[Point, Point]]], along: str
+) -> tuple[float | None, tuple[float, float] | None]:
+    """The largest of some numbers and the setting on either side of its step."""
+    known = [(value, step) for value, step in steps if value is not None]
+    if not known:
+        return None, None
+    value, (near, far) = max(known, key=lambda each: each[0])
+    return value, (getattr(near, along), getattr(far, along))
 
 
 def range_of(points: Sequence[Point], metric: str) -> tuple[float, float] | None:
@@ -174,10 +198,25 @@ def _tolerance(metric: str, near: Point, far: Point) -> float:
     return RELATIVE_TOLERANCE * max(abs(_mean(near, metric)), abs(_mean(far, metric)))
 
 
-def _in_spreads(metric: str, size: float, near: Point, far: Point) -> float | None:
-    spreads = [point.spread(metric) for point in (near, far)]
-    known = [spread for spread in spreads if spread is not None]
-    pooled = math.sqrt(sum(spread**2 for spread in known) / len(known)) if known else 0.0
+def _moves(metric: str, direction: int, near: Point, far: Point) -> bool:
+    by = direction * (_mean(far, metric) - _mean(near, metric))
+    return by > _tolerance(metric, near, far) and not (_silent(near) and _silent(far))
+
+
+def _size(metric: str, near: Point, far: Point) -> float:
+    return _scaled(metric, _mean(far, metric)) - _scaled(metric, _mean(near, metric))
+
+
+def _scaled(metric: str, value: float) -> float:
+    return value if metric in SHARES else math.log(max(value, SMALLEST))
+
+
+def _in_spreads(metric: str, near: Point, far: Point) -> float | None:
+    # |step| / √(mean of the variances over seeds)
+    scaled = [[_scaled(metric, value) for value in point.values(metric)] for point in (near, far)]
+    variances = [statistics.variance(values) for values in scaled if len(values) > 1]
+    pooled = math.sqrt(statistics.fmean(variances)) if variances else 0.0
+    size = abs(_size(metric, near, far))
     return size / pooled if pooled > 1e-12 * size else None
 
 

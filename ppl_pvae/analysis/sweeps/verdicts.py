@@ -7,7 +7,7 @@ from typing import Any
 
 from ppl_pvae.analysis.sweeps.families import Row
 
-__all__ = ["FAILS", "HOLDS", "IN_PART", "NOT_ASKED", "combined", "finding", "name_of", "with_missing"]
+__all__ = ["FAILS", "HOLDS", "IN_PART", "NOT_ASKED", "combined", "finding", "name_of", "of_curve", "with_missing"]
 
 HOLDS, IN_PART, FAILS, NOT_ASKED = "holds", "holds in part", "fails", "not asked"
 
@@ -72,6 +72,20 @@ def finding(
     }
 
 
+def of_curve(verdict: str, rows: Sequence[Row]) -> dict[str, Any]:
+    """The verdict of one curve by itself: in part at most where its own cells may not have converged, and why.
+
+    Returns
+    -------
+    dict
+        `verdict`, `capped` (whether it would hold otherwise) and `caveat`.
+    """
+    unsure = [row for row in rows if row.get("converged") is not True]
+    capped = verdict == HOLDS and bool(unsure)
+    caveat = _caveat(unsure, rows, (), is_capped=capped)
+    return {"verdict": IN_PART if capped else verdict, "capped": capped, "caveat": caveat}
+
+
 def with_missing(claim: Mapping[str, Any], missing: int) -> dict[str, Any]:
     """A claim of a sweep of which so many cells are not there yet."""
     if not missing or claim["verdict"] == NOT_ASKED:
@@ -79,7 +93,17 @@ def with_missing(claim: Mapping[str, Any], missing: int) -> dict[str, Any]:
     capped = IN_PART if claim["verdict"] == HOLDS else claim["verdict"]
     caveat = f"{claim['caveat']} {missing} cells of the grid are not there yet.".strip()
     reason = " ".join([claim["opening"], *claim["lines"], caveat]).strip()
-    return {**claim, "verdict": capped, "reason": reason, "caveat": caveat}
+    curves = [_with_missing_cells(curve) for curve in claim.get("curves", ())]
+    details = {"curves": curves} if "curves" in claim else {}
+    return {**claim, "verdict": capped, "reason": reason, "caveat": caveat, **details}
+
+
+def _with_missing_cells(curve: Mapping[str, Any]) -> dict[str, Any]:
+    """A curve of such a sweep: whose cells are missing is not known, so that none holds more than in part."""
+    if curve["verdict"] != HOLDS:
+        return dict(curve)
+    caveat = f"{curve['caveat']} Cells of the grid are not there yet.".strip()
+    return {**curve, "verdict": IN_PART, "capped": True, "caveat": caveat}
 
 
 def _caveat(unsure: Sequence[Row], rows: Sequence[Row], failed: Sequence[Row], *, is_capped: bool) -> str:

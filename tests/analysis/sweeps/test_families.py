@@ -1,10 +1,26 @@
 """Families: who belongs together, in which order, under which name; and seed means."""
 
+from dataclasses import asdict
+
 from numpy.testing import assert_allclose
 
 from ppl_pvae.analysis.sweeps import beta_curves, sort_by_family
 from ppl_pvae.analysis.sweeps.families import price_curves
+from ppl_pvae.analysis.sweeps.rows import DEFAULTS, SETTINGS
+from ppl_pvae.config import Settings
 from tests.analysis.sweeps.planted import CONTROL, FAMILIES, POISSON, cell
+
+# What tells families or their points apart by itself, and how long and how often a cell was looked at.
+FIXED_ELSEWHERE = (
+    "program",
+    "encoder_bias",
+    "units",
+    "beta",
+    "spike_price",
+    "seed",
+    "evaluate_every",
+    "checkpoint_every",
+)
 
 
 def test_names_and_order_do_not_depend_on_the_order_of_rows():
@@ -25,27 +41,57 @@ def test_names_and_order_do_not_depend_on_the_order_of_rows():
     assert [family.label for family in sort_by_family(rows[::-1])] == expected
 
 
+def labels(rows):
+    return [family.label for family in sort_by_family(rows)]
+
+
 def test_a_setting_that_the_grid_varies_makes_families():
     rows = [cell(learning_rate=rate, beta=beta) for rate in (0.004, None) for beta in (0.1, 1.0)]
-    assert [family.label for family in sort_by_family(rows)] == [
-        "Poisson, learning rate 0.004",
-        "Poisson, learning rate as by default",
-    ]
+    assert labels(rows) == ["Poisson", "Poisson, learning rate 0.004"]
     # What follows from the number of units does not, nor does what a failed cell never came to know.
     rows = [cell(units=units, anneal=units / 1000, estimator="exact") for units in (32, 64)]
     rows.append(cell(units=64, seed=1, anneal=0.064, error="died"))
-    assert [family.label for family in sort_by_family(rows)] == ["Poisson"]
+    assert labels(rows) == ["Poisson"]
+
+
+def test_one_cell_of_another_kind_leaves_the_others_where_they_are():
+    plain = [cell(units=units, beta=beta, learning_rate=0.1 / units) for units in (32, 64) for beta in (0.1, 1.0)]
+    other = [cell(beta=1.0, learning_rate=0.5), cell(beta=1.0, learning_rate=0.1 / 64, temperature=0.2)]
+    families = sort_by_family([*plain, *other])
+    told = {family.label: len(rows) for family, rows in families.items()}
+    assert told == {"Poisson": 4, "Poisson, learning rate 0.5": 1, "Poisson, temperature 0.2": 1}
+    assert all(family.is_pvae for family in families)
+
+
+def test_a_size_at_which_all_cells_died_has_its_default_too():
+    rows = [cell(beta=1.0, learning_rate=rate, temperature=rate * 10) for rate in (0.005, 0.02, 0.005)]
+    rows.append(cell(units=128, learning_rate=0.001, temperature=0.05, error="died"))
+    assert {family.label: len(members) for family, members in sort_by_family(rows).items()} == {
+        "Poisson": 3,
+        "Poisson, temperature 0.2, learning rate 0.02": 1,
+    }
+
+
+def test_of_two_values_as_frequent_neither_goes_without_saying_unless_it_is_the_default():
+    rows = [cell(learning_rate=rate, beta=beta) for rate in (0.004, 0.02) for beta in (0.1, 1.0)]
+    assert labels(rows) == ["Poisson, learning rate 0.004", "Poisson, learning rate 0.02"]
+    rows = [cell(temperature=value, beta=beta) for value in (0.05, 0.5) for beta in (0.1, 1.0)]
+    assert labels(rows) == ["Poisson", "Poisson, temperature 0.5"]
+
+
+def test_defaults_are_those_of_the_settings():
+    assert {name: value for name, value in asdict(Settings(data="natural")).items() if name in DEFAULTS} == DEFAULTS
+    chosen = {name for name, value in asdict(Settings()).items() if value is None or value == "auto"} - {"data"}
+    assert chosen.isdisjoint(DEFAULTS)
+    assert set(SETTINGS) <= set(DEFAULTS) | chosen | {*FIXED_ELSEWHERE}
 
 
 def test_other_data_and_networks_are_another_family_at_any_size():
     rows = [cell(units=512), cell(units=10, data="mnist"), cell(units=10, data="mnist", encoder="mlp")]
-    labels = [
-        family.label for family in sort_by_family([row | {"encoder": row.get("encoder", "linear")} for row in rows])
-    ]
-    assert labels == [
-        "Poisson, data mnist, encoder linear",
+    assert labels([row | {"encoder": row.get("encoder", "linear")} for row in rows]) == [
+        "Poisson",
+        "Poisson, data mnist",
         "Poisson, data mnist, encoder mlp",
-        "Poisson, data natural, encoder linear",
     ]
 
 

@@ -1,12 +1,14 @@
 """Claims: all four verdicts from tables whose answer is known, and what may never decide in silence."""
 
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from ppl_pvae.analysis.sweeps import findings
+from ppl_pvae.analysis.energy import BUDGETS
+from ppl_pvae.analysis.sweeps import findings, operating_points
 from tests.analysis.sweeps.planted import CONTROL, FAMILIES, POISSON, cell, planted_sweep
 
 BETAS = (0.1, 0.5, 1.0, 2.0, 4.0)
@@ -52,6 +54,7 @@ def test_everything_holds_where_everything_was_planted_so():
         "trade": "holds",
         "coupling": "holds",
         "sparsity": "holds",
+        "pattern": "holds",
         "unchanged": "holds",
         "price": "not asked",
     }
@@ -117,9 +120,125 @@ def test_a_collapse_is_told_beside_unchanged_zeros():
     rows[-1]["active_units"] = 0.0
     claim = findings(rows)["claims"]["unchanged"]
     assert claim["verdict"] == "holds in part"
-    assert claim["curves"][0]["collapsed"] is True
+    assert claim["curves"][0]["collapsed_at"] == [4.0]
     assert claim["curves"][0]["zeros_range"] == [0.5, 0.5]
-    assert "collapses beside unchanged zeros at 1 of 1" in claim["reason"]
+    assert "collapses beside unchanged zeros at 1 of 1 numbers of units (β by K = 64: 4)" in claim["reason"]
+
+
+def test_every_family_is_asked_whether_it_has_collapsed():
+    rows = [*rectified(), *poisson(512)]
+    for row in rows:
+        if row["beta"] >= 2.0 and row["units"] == 512:
+            row |= {"r2": 0.04, "active_units": 0.01}
+    found = findings(rows)
+    assert [(each["family"].split(",")[0], each["collapsed_at"]) for each in found["collapse"]] == [
+        ("Poisson", [2.0, 4.0]),
+        ("rectified", []),
+    ]
+    assert found["collapse"][0]["active_units"] == [1.0, 1.0, 1.0, 0.01, 0.01]
+    assert "Poisson, K = 512 (β = 2, 4)" in found["claims"]["unchanged"]["reason"]
+
+
+def test_one_cell_of_another_kind_takes_nothing_out_of_a_verdict():
+    rows = poisson(elasticity=0.6) + poisson(512, elasticity=0.6)
+    alone = findings(rows)["claims"]
+    claims = findings([*rows, cell(beta=1.0, learning_rate=0.5, spikes_per_image=3.0, coding_rate=9.0)])["claims"]
+    for name in ("proportion", "trade", "sparsity"):
+        assert (claims[name]["verdict"], claims[name]["cells"]) == (alone[name]["verdict"], 10)
+        assert "Not judged: Poisson, learning rate 0.5, K = 64 (" in claims[name]["opening"]
+
+
+def test_every_family_of_learned_rates_is_judged_under_its_name():
+    rows = poisson(elasticity=1.0, temperature=0.05) + poisson(elasticity=0.3, temperature=0.5)
+    rows += [row | {"prior": "fixed"} for row in poisson(temperature=0.05)]
+    claim = findings(rows)["claims"]["proportion"]
+    assert claim["verdict"] == "holds in part"
+    told = {each["family"]: each["verdict"] for each in claim["curves"]}
+    assert told == {"Poisson": "holds", "Poisson, temperature 0.5": "fails", "Poisson, fixed prior": None}
+    assert claim["lines"][1].startswith("Poisson, temperature 0.5: elasticity 0.30; fails at K = 64")
+    assert "Not judged: Poisson, fixed prior, K = 64 (its prior is fixed)" in claim["opening"]
+
+
+@pytest.mark.parametrize(
+    ("elasticity", "verdict"),
+    [(0.4, "fails"), (0.6, "holds in part"), (1.15, "holds"), (1.4, "holds in part"), (1.6, "fails"), (3.0, "fails")],
+)
+def test_nats_may_follow_spikes_too_closely_as_well(elasticity, verdict):
+    claim = findings(poisson(elasticity=elasticity) + rectified(activity=lambda i: 50 / BETAS[i]))["claims"][
+        "proportion"
+    ]
+    assert claim["verdict"] == verdict
+    control = claim["curves"][1]
+    assert_allclose(control["elasticity"], 1.0)
+    assert control["verdict"] is None  # the claim is about Poisson codes
+
+
+def test_a_number_of_units_is_held_back_by_its_own_cells():
+    rows = poisson(64) + poisson(512) + rectified(64) + rectified(512)
+    for at in (2, len(rows) - 1):
+        rows[at]["converged"] = False
+    claims = findings(rows)["claims"]
+    for name in ("proportion", "trade", "sparsity", "coupling", "unchanged"):
+        told = [each for each in claims[name]["curves"] if each["verdict"] is not None]
+        verdicts = {each["units"]: each["verdict"] for each in told}
+        first = name in ("proportion", "trade", "sparsity")
+        held, free = (64, 512) if first else (512, 64)
+        assert verdicts == {held: "holds in part", free: "holds"}, name
+        assert [each["capped"] for each in told] == [each["units"] == held for each in told]
+        (caveat,) = [each["caveat"] for each in told if each["caveat"]]
+        assert "1 of its 5 cells are not known to have converged" in caveat
+        assert f"(held back by cells not known to have converged at K = {held})" in claims[name]["reason"]
+
+
+def test_while_cells_are_missing_no_number_of_units_holds():
+    claim = findings(poisson(64), missing=["poisson-K64-b8-s0"])["claims"]["trade"]
+    assert claim["verdict"] == claim["curves"][0]["verdict"] == "holds in part"
+    assert claim["curves"][0]["capped"]
+
+
+def sparser(family, **more):
+    """A code of that family with the numbers of a P-VAE that does as it is said to."""
+    return [row | family | {"cell": f"other-b{row['beta']}"} | more for row in poisson()]
+
+
+def test_the_pattern_is_nobodys_own_where_another_code_shows_it():
+    rows = poisson() + sparser(CONTROL)
+    claim = findings(rows)["claims"]["pattern"]
+    assert claim["verdict"] == "fails"
+    assert "codes that are not Poisson in 1 of 1 (rectified" in claim["opening"]
+    # One that has not converged is no counterexample, and leaves the claim open.
+    rows[-1]["converged"] = False
+    claim = findings(rows)["claims"]["pattern"]
+    assert claim["verdict"] == "holds in part"
+    assert [(each["shows"], each["capped"]) for each in claim["curves"]] == [(True, False), (True, True)]
+
+
+def test_poisson_codes_with_a_fixed_prior_are_told_and_decide_nothing():
+    rows = poisson() + sparser({**POISSON, "prior": "fixed"}) + rectified()
+    claim = findings(rows)["claims"]["pattern"]
+    assert claim["verdict"] == "holds"
+    assert {each["family"]: each["shows"] for each in claim["curves"]} == {
+        "Poisson": True,
+        "Poisson, fixed prior": True,
+        "rectified, fixed prior, pays latent, no bias (published control)": False,
+    }
+    assert claim["curves"][2]["lacks"] == ["zeros", "lifetime_sparseness", "spikes_per_image"]
+    assert any(line.startswith("Poisson, fixed prior: holds at K = 64; zeros from 10%") for line in claim["lines"])
+
+
+def test_a_p_vae_that_goes_back_holds_the_pattern_in_part():
+    claim = findings(poisson(zeros=[0.3, 0.2, 0.5, 0.6, 0.9]) + rectified())["claims"]["pattern"]
+    assert claim["verdict"] == "holds in part"
+    assert claim["curves"][0]["lacks"] == ["zeros"]
+    assert findings(poisson())["claims"]["pattern"]["verdict"] == "not asked"  # nobody beside it
+
+
+def test_the_largest_of_shares_and_of_amounts_stand_side_by_side():
+    rows = poisson(zeros=[0.3, 0.2, 0.5, 0.6, 0.9])
+    rows[2]["spikes_per_image"] = 3 * rows[1]["spikes_per_image"]
+    reason = findings(rows)["claims"]["sparsity"]["reason"]
+    assert "the largest of a share is of zeros between β = 0.1 and 0.5, by 0.1; " in reason
+    assert "the largest of an amount is of activity per image between β = 0.5 and 1, by a factor of 3 " in reason
 
 
 def test_the_number_of_units_is_looked_at_at_each_beta():
@@ -155,6 +274,14 @@ def test_a_price_beyond_the_curve_is_not_judged():
     claim = findings(rows)["claims"]["price"]
     assert (claim["verdict"], claim["beyond"]) == ("not asked", 1)
     assert claim["reason"].startswith("None of 1 cells")
+
+
+def test_operating_points_are_among_the_findings():
+    rows = [row | {"information": 20.0 - i, "zeros": 0.8} for i, row in enumerate(poisson())]
+    told = findings(rows)["operating"]
+    assert [each["budget"] for each in told["budgets"]] == [budget.name for budget in BUDGETS]
+    assert told["ratios"] == json.loads(json.dumps([asdict(point) for point in operating_points(rows)]))
+    assert findings(rectified())["operating"] == {"budgets": [], "ratios": []}
 
 
 ODD = {

@@ -1,8 +1,12 @@
 """Programs at one distortion: read off by hand, ranked, never extrapolated."""
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 from numpy.testing import assert_allclose
 
+from ppl_pvae.analysis.bounds import Bounds
 from ppl_pvae.analysis.matching import neighbours, shared_middle
 from ppl_pvae.analysis.sweeps import match_distortion
 from tests.analysis.sweeps.planted import CONTROL, POISSON, cell
@@ -66,6 +70,76 @@ def test_what_is_unknown_stays_unknown():
     assert told.rank_evidence is None
     assert match_distortion([]).distortion is None
     assert match_distortion([cell(distortion=float("nan"))]).curves == ()
+
+
+def kept(rows, offsets, rng_seed=0, mark="a"):
+    """Bounds of 40 images of 8 photographs for each row: images differ by far more than rows do."""
+    rng = np.random.default_rng(rng_seed)
+    common, group = 40 * rng.normal(size=40), np.arange(40) % 8
+    found = {}
+    for row, offset in zip(rows, offsets, strict=True):
+        own = common + rng.normal(size=40)
+        found[row["cell"]] = Bounds(np.arange(40), group, own - own.mean() + row["log_evidence"] + offset, mark)
+    return found
+
+
+def test_evidence_is_compared_image_by_image_where_it_was_kept():
+    rows = pair(POISSON, log_evidence_se=5.0) + pair(CONTROL, evidence=(-410.0, -460.0), log_evidence_se=6.0)
+    bounds = kept(rows, [0.0] * 4)
+    first, control = match_distortion(rows, 110.0, bounds).curves
+    assert first.evidence_difference is None
+    told = control.evidence_difference
+    assert (told.beside, told.paired, told.images) == ("Poisson", True, 40)
+    # A quarter of the way from the near to the far cell, image by image.
+    mine, theirs = (
+        0.75 * bounds[near["cell"]].bound + 0.25 * bounds[far["cell"]].bound
+        for near, far in ((rows[2], rows[3]), (rows[0], rows[1]))
+    )
+    gap = mine - theirs
+    sums = np.bincount(np.arange(40) % 8, gap - gap.mean())
+    assert_allclose(told.difference, -422.5 - -410.0)
+    assert_allclose(told.standard_error, np.sqrt(8 / 7 * np.sum(sums**2)) / 40)
+    assert told.standard_error < 1
+    assert match_distortion(rows, 110.0, bounds).caveats == (
+        match_distortion(rows, 110.0).caveats[0],
+    )  # how wide alone
+
+
+@pytest.mark.parametrize("why", ["not kept", "one not kept", "other images", "other rows", "no number"])
+def test_without_the_same_images_both_errors_are_added_and_it_is_said(why):
+    rows = pair(POISSON, log_evidence_se=5.0) + pair(CONTROL, evidence=(-410.0, -460.0), log_evidence_se=12.0)
+    bounds = {} if why == "not kept" else kept(rows, [0.0] * 4)
+    last = rows[3]["cell"]
+    if why == "one not kept":
+        del bounds[last]
+    if why == "other images":
+        bounds[last] = replace(bounds[last], mark="b")
+    if why == "other rows":
+        bounds[last] = replace(bounds[last], image=np.arange(40) + 1)
+    if why == "no number":
+        bounds[last] = replace(bounds[last], bound=np.full(40, -np.inf))
+    told = match_distortion(rows, 110.0, bounds)
+    difference = told.curves[1].evidence_difference
+    assert (difference.paired, difference.images) == (False, None)
+    assert_allclose([difference.difference, difference.standard_error], [-12.5, 13.0])
+    assert any("1 of 1 differences in evidence are not paired" in caveat for caveat in told.caveats)
+
+
+def test_seeds_are_paired_by_their_means():
+    rows = pair(POISSON) + pair(POISSON, seed=1) + pair(CONTROL) + pair(CONTROL, seed=1)
+    bounds = kept(rows, [0.0, 0.0, 2.0, 2.0, 5.0, 5.0, 5.0, 5.0])
+    difference = match_distortion(rows, 120.0, bounds).curves[1].evidence_difference
+    assert difference.paired
+    assert_allclose(difference.difference, 5 - 1)
+
+
+def test_a_wide_bracket_is_told():
+    rows = pair(POISSON) + pair(CONTROL, near=(110.0, 9.0), far=(130.0, 3.0))
+    told = match_distortion(rows, 120.0)
+    assert [(m.bracket, m.wide) for m in told.curves] == [((100.0, 140.0), True), ((110.0, 130.0), False)]
+    assert told.caveats[0] == (
+        "Read off between cells more than 20 nats of distortion apart: Poisson, K = 64 (100.0 to 140.0)."
+    )
 
 
 def test_neighbours_of_a_level():

@@ -1,6 +1,7 @@
 """The report of a sweep: its story, its tables, and that it asks nothing of the network."""
 
 import re
+from html import unescape
 
 import numpy as np
 import pytest
@@ -50,6 +51,22 @@ def test_a_whole_report(tmp_path):
     assert "a&lt;b&gt;.py" in page
     assert not re.search(r'(?:src|href)="(?!data:)', page)
     assert [path.name for path in tmp_path.glob("*.part")] == []
+
+
+def test_every_family_stands_in_the_tables_of_the_pattern_and_of_collapse(tmp_path):
+    rows = planted_sweep()
+    page = written(tmp_path, rows)
+    pattern = page[page.index("The pattern, family by family") : page.index("What is left at the largest β")]
+    collapse = page[page.index("What is left at the largest β") : page.index("<h2>At equal distortion")]
+    found = findings(rows)
+    assert [f"<h3>K = {units}</h3>" in pattern for units in (32, 64, 512)] == [True] * 3
+    for label in found["families"]:
+        assert pattern.count(f">{label}</td>") == collapse.count(f">{label}</td>") == 3
+    one = next(each for each in found["claims"]["pattern"]["curves"] if each["trends"][0]["violations"])
+    told, (near, far) = one["trends"][0], one["trends"][0]["largest_at"]
+    words = " ".join(re.sub(r"<[^>]*>", " ", unescape(pattern)).split())  # numbers stand with spaces that do not break
+    steps = f"{told['steps_as_said']} of {told['steps']} on, {told['violations']} back"
+    assert f"{steps}: {told['largest']:.2g} at {near:g} to {far:g}" in words
 
 
 @pytest.mark.parametrize("case", ODD)

@@ -47,7 +47,8 @@ def test_steps_of_a_share(values, steps, violations, largest, at, verdict):
 
 def test_amounts_are_judged_by_parts_of_themselves():
     assert trend(points("distortion", [100.0, 104.0, 90.0]), "distortion", -1).violations == 0
-    assert trend(points("distortion", [100.0, 106.0, 90.0]), "distortion", -1).violations == 1
+    told = trend(points("distortion", [100.0, 106.0, 90.0, 89.0]), "distortion", -1)
+    assert (told.steps, told.steps_as_said, told.violations) == (3, 1, 1)
 
 
 def test_silence_is_no_violation():
@@ -62,6 +63,36 @@ def test_a_violation_in_seed_spreads_and_between_converged_points():
     assert told.violations_converged == 1
     open_points = points("zeros", [0.1, 0.4, 0.3], converged=False)
     assert trend(open_points, "zeros", +1).violations_converged == 0
+
+
+def test_the_most_seed_spreads_have_a_place_of_their_own():
+    """A step of .2 between seeds that lie .2 apart is one spread, one of .05 between seeds .002 apart is 25."""
+    means, spreads = (0.5, 0.3, 0.6, 0.55, 0.9), (0.2, 0.2, 0.002, 0.002, 0.002)
+    rows = [
+        cell(beta=float(i), seed=seed, spikes_per_image=10.0, zeros=mean + sign * spread / np.sqrt(2))
+        for i, (mean, spread) in enumerate(zip(means, spreads, strict=True))
+        for seed, sign in enumerate((-1, 1))
+    ]
+    told = trend(beta_curves(rows)[0].points, "zeros", +1)
+    assert (told.violations, told.largest_at, told.largest_in_spreads_at) == (2, (0, 1), (2, 3))
+    assert_allclose([told.largest, told.largest_in_spreads], [0.2, 25])
+
+
+def test_the_largest_step_of_an_amount_is_the_largest_in_logarithms():
+    told = trend(points("coding_rate", [1000.0, 1200.0, 0.5, 2.0, 0.1]), "coding_rate", -1)
+    assert (told.violations, told.largest_at, told.scale) == (2, (2, 3), "log ratio")
+    assert_allclose(told.largest, np.log(4))
+    # Its spread is taken on that scale too: seeds a factor of √2 above and below 2, and of 2 about 1.
+    rows = [
+        cell(beta=b, seed=seed, spikes_per_image=10.0, coding_rate=nats)
+        for b, pair in ((1.0, (0.5, 2.0)), (2.0, (4.0, 8.0)))
+        for seed, nats in enumerate(pair)
+    ]
+    spread = np.sqrt((np.log(4) ** 2 / 2 + np.log(2) ** 2 / 2) / 2)
+    told = trend(beta_curves(rows)[0].points, "coding_rate", -1)
+    assert_allclose(told.largest_in_spreads, np.log(6 / 1.25) / spread)
+    nothing = trend(points("coding_rate", [0.0, 3.0]), "coding_rate", -1)
+    assert np.isfinite(nothing.largest)
 
 
 def test_exponents_are_the_planted_ones():
