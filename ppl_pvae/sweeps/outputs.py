@@ -10,11 +10,11 @@ import numpy as np
 
 from ppl_pvae.analysis.sweeps import findings, match_distortion, write_sweep_report
 from ppl_pvae.config import grid_to_toml
+from ppl_pvae.sweeps.path import is_followed, keeps_figure, path_figure, path_task
+from ppl_pvae.sweeps.task import PATH_FILE
 from ppl_pvae.sweeps.whole import Sweep
 
-__all__ = ["PATH_FILE", "write_outputs"]
-
-PATH_FILE = "path.npz"
+__all__ = ["write_outputs"]
 
 
 def write_outputs(sweep: Sweep, problems: Mapping[str, str]) -> None:
@@ -37,6 +37,8 @@ def _write(sweep: Sweep, rows: Sequence[Mapping[str, Any]]) -> None:
     if (path := _path(sweep)) is not None:
         drawn["atoms"] = atoms_along_beta(*path)
     figures = save_figures(sweep.out / "figures", drawn)
+    if keeps_figure(sweep):
+        figures["atoms"] = path_figure(sweep)
     settings = tomllib.loads(grid_to_toml(sweep.grid))
     write_sweep_report(sweep.out / "report.html", rows, found, figures, matches, settings)
     beside = sweep.out / "findings.json.part"
@@ -47,8 +49,8 @@ def _write(sweep: Sweep, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def _path(sweep: Sweep):
     """Dictionaries and use by β, and the shape of an atom; None where there is no path."""
-    task = sweep.path_task()
-    if task is None or not (task.folder / PATH_FILE).is_file():
+    task = path_task(sweep)
+    if task is None or not is_followed(task):
         return None
     with np.load(task.folder / PATH_FILE) as file:
         betas = file["beta"].tolist()

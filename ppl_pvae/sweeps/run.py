@@ -12,7 +12,8 @@ from ppl_pvae.errors import UserError
 from ppl_pvae.sweeps.cluster import cluster_executor
 from ppl_pvae.sweeps.estimate import disk_of, scale_of, seconds_of
 from ppl_pvae.sweeps.local import LocalExecutor, cores
-from ppl_pvae.sweeps.outputs import PATH_FILE, write_outputs
+from ppl_pvae.sweeps.outputs import write_outputs
+from ppl_pvae.sweeps.path import FOLLOW_ANEW, forget_figure, is_followed, keeps_figure, path_task
 from ppl_pvae.sweeps.programs import check_programs
 from ppl_pvae.sweeps.progress import Progress
 from ppl_pvae.sweeps.running import fit_all
@@ -20,6 +21,8 @@ from ppl_pvae.sweeps.task import Task
 from ppl_pvae.sweeps.whole import Sweep, begin_sweep
 
 __all__ = ["describe_sweep", "run_sweep"]
+
+ELSEWHERE = "finished elsewhere: do the workers share this directory?"
 
 
 def run_sweep(
@@ -47,15 +50,18 @@ def run_sweep(
     mine = _names(sweep, shard)
     tasks = [task for task in sweep.tasks() if task.name in mine]
     done = len(mine) - len(tasks)
-    path = sweep.path_task()
-    if path is not None and (shard is None or shard[0] == 1) and not (path.folder / PATH_FILE).is_file():
+    path = _path_to_follow(sweep)
+    if path is not None and (shard is None or shard[0] == 1):
         tasks = [path, *tasks]
+    if keeps_figure(sweep):
+        print(f"the path along β keeps its figure; {FOLLOW_ANEW}", file=sys.stderr)
     problems: dict[str, str] = {}
     if tasks:
         # As many threads a worker however many cells are left: the digits of a sum depend on them.
         with _executor(cluster, workers or cores()) as where:
             costs = _costs(sweep, _images(sweep))
             check_programs(_left(sweep))
+            forget_figure(sweep)
             begin_sweep(sweep)
             _fit(sweep, tasks, where, Progress(tasks, done, [costs.get(task.name, 0.0) for task in tasks]), problems)
     try:
@@ -72,6 +78,12 @@ def _names(sweep: Sweep, shard: tuple[int, int] | None) -> set[str]:
     return {cell.name for cell in sweep.cells[at - 1 :: count]}
 
 
+def _path_to_follow(sweep: Sweep) -> Task | None:
+    """The path along β; None where there is none, or its file or figure is there."""
+    task = path_task(sweep)
+    return None if task is None or is_followed(task) or keeps_figure(sweep) else task
+
+
 def _left(sweep: Sweep) -> list[Cell]:
     """The cells that are to be fitted, of all parts: what is finished asks nothing of its program any more."""
     names = {task.name for task in sweep.tasks()}
@@ -85,12 +97,17 @@ def _executor(cluster: str | None, workers: int) -> AbstractContextManager[Execu
 def _fit(sweep: Sweep, tasks: list[Task], where: Executor, progress: Progress, problems: dict[str, str]) -> None:
     try:
         for task, problem in fit_all(tasks, where, progress.look):
+            if problem is None and not sweep.is_here(task):
+                problem = ELSEWHERE
             if problem is not None:
                 problems[task.name] = problem
             progress.finished(task, problem)
             _keep(sweep, problems)
     finally:
         progress.close()
+    for task in tasks:  # a directory on a network may show a little later what is there
+        if problems.get(task.name) == ELSEWHERE and sweep.is_here(task):
+            del problems[task.name]
 
 
 def _keep(sweep: Sweep, problems: Mapping[str, str]) -> None:
