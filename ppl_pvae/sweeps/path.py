@@ -8,7 +8,16 @@ from ppl_pvae.config import Cell, Settings, cells_of, read_grid
 from ppl_pvae.sweeps.task import PATH_FILE, Task
 from ppl_pvae.sweeps.whole import RECORD, Sweep, wherever
 
-__all__ = ["FOLLOW_ANEW", "forget_figure", "is_followed", "keeps_figure", "path_cells", "path_figure", "path_task"]
+__all__ = [
+    "FOLLOW_ANEW",
+    "forget_figure",
+    "is_followed",
+    "keeps_figure",
+    "path_cells",
+    "path_figure",
+    "path_task",
+    "path_to_follow",
+]
 
 FOLLOW_ANEW = "delete figures/atoms.png to follow it anew"
 
@@ -60,10 +69,15 @@ def keeps_figure(sweep: Sweep) -> bool:
     return path_task(Sweep(there, cells_of(there), sweep.out)) == task
 
 
+def path_to_follow(sweep: Sweep) -> Task | None:
+    """The path along β; None where there is none, or its file or figure is there."""
+    task = path_task(sweep)
+    return None if task is None or is_followed(task) or keeps_figure(sweep) else task
+
+
 def forget_figure(sweep: Sweep) -> None:
     """Remove the figure of another path, before the record asks for this one."""
-    task = path_task(sweep)
-    if task is not None and not is_followed(task) and not keeps_figure(sweep):
+    if path_to_follow(sweep) is not None:
         path_figure(sweep).unlink(missing_ok=True)
 
 

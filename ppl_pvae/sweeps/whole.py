@@ -80,6 +80,11 @@ class Sweep:
             if not self._is_finished(cell, earlier.get(cell.name, {}))
         ]
 
+    def left(self) -> list[Cell]:
+        """The cells of those: what is finished asks nothing of its program any more."""
+        names = {task.name for task in self.tasks()}
+        return [cell for cell in self.cells if cell.name in names]
+
     def _is_finished(self, cell: Cell, earlier: Mapping[str, Any]) -> bool:
         here = row_of(cell, self.folder(cell), (), None)
         return is_row_of(here or earlier, cell, self.grid.max_doublings)
