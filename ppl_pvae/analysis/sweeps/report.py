@@ -26,7 +26,9 @@ _HOW = (
 _PRICE = "Diamonds: cells with an explicit price γ on spikes; line: the curve that β traces; dashed: sending nothing."
 _ATOMS = (
     "The atoms used most at the smallest β, and what becomes of them; below each its mean activity per image, pale "
-    "where the unit is silent."
+    "where the unit is silent. Each fit goes on from the one before, so that a unit stays the same unit, and is not "
+    "judged for convergence; ≠: it came to another solution than the cell of the table, the fit by itself (free energy "
+    "by more than 5%, or spikes by more than a factor of 1.2)."
 )
 _OTHERS = {
     "planes": "What fidelity costs: R² against activity, distortion against nats; a line a family, some β written "

@@ -8,8 +8,9 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
 from ppl_pvae.analysis.plots import atoms_along_beta, draw_sweep
-from ppl_pvae.analysis.plots.sweeps import draw, over_beta
+from ppl_pvae.analysis.plots.sweeps import Solution, draw, over_beta
 from ppl_pvae.analysis.plots.sweeps.look import looks
+from ppl_pvae.analysis.plots.sweeps.solutions import are_apart
 from ppl_pvae.analysis.sweeps import beta_curves, sort_by_family
 from ppl_pvae.analysis.sweeps.families import Family
 from tests.analysis.sweeps.planted import FAMILIES, POISSON, SILENCE, planted_sweep
@@ -120,3 +121,40 @@ def test_atoms_of_the_same_units_along_beta():
     assert faint.min() > 0.8
     with pytest.raises(ValueError, match="same β"):
         atoms_along_beta(dictionaries, {0.1: use[0.1]}, (3, 4))
+
+
+def test_atoms_say_what_their_fits_came_to_and_where_a_fit_by_itself_came_to_something_else():
+    betas = (0.5, 1.0, 2.0, 4.0)
+    dictionaries = {beta: np.eye(3, 4) for beta in betas}
+    use = {beta: np.array([30.0, 7.0, 0.0]) / beta for beta in betas}  # 74, 37, 18.5 and 9.25 spikes
+    free_energy = {0.5: 100.0, 1.0: 150.0, 2.0: 170.0, 4.0: 180.0}
+    alone = {0.5: Solution(94.0, 74.0), 1.0: Solution(149.0, 17.3), 2.0: Solution(171.0, 19.0)}
+    fig = atoms_along_beta(dictionaries, use, (2, 2), free_energy=free_energy, alone=alone)
+    told = texts(fig)
+    for name, numbers in {
+        "F, along β": ["100.0", "150.0", "170.0", "180.0"],
+        "F, by itself": ["94.0", "149.0", "171.0", "–"],
+        "spikes, along β": ["74.0", "37.0", "18.5", "9.25"],
+        "spikes, by itself": ["74.0", "17.3", "19.0", "–"],
+    }.items():
+        assert told[(at := told.index(name)) + 1 : at + 5] == numbers
+    assert {"0.5 ≠", "1 ≠", "2", "4", "≠ another solution than the fit by itself"} <= set(told)
+    told = texts(atoms_along_beta(dictionaries, use, (2, 2), free_energy=free_energy))
+    assert "spikes, along β" in told
+    assert not {"spikes, by itself", "≠ another solution than the fit by itself"} & set(told)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "apart"),
+    [
+        ((100, 10), (104.9, 12.2), False),
+        ((100, 10), (105.5, 10), True),
+        ((100, 10), (100, 12.3), True),
+        ((100, 10), (100, 0), True),
+        ((100, 0), (100, 0), False),
+        ((None, 10), (100, None), False),
+    ],
+)
+def test_fits_are_one_solution_within_some_shares(one, other, apart):
+    assert are_apart(Solution(*one), Solution(*other)) is apart
+    assert are_apart(Solution(*other), Solution(*one)) is apart
