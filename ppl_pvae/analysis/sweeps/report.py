@@ -21,7 +21,8 @@ __all__ = ["write_sweep_report"]
 _BADGES = {HOLDS: "converged", IN_PART: "in-part", FAILS: "not-converged", NOT_ASKED: "not-checked"}
 _HOW = (
     "Points are means over seeds, bands one standard deviation of seeds; open marks: not known to have converged "
-    "(doubling the steps was not tried, or moved free energy, activity or zeros too far)."
+    "(doubling the steps was not tried, or moved free energy, activity or zeros too far). Colour: prior and payment; "
+    "dashes: an encoder without a bias. The further down a line lies the wider it is, so that all are seen."
 )
 _PRICE = "Diamonds: cells with an explicit price γ on spikes; line: the curve that β traces; dashed: sending nothing."
 _ATOMS = (

@@ -1,5 +1,7 @@
 """Figures of a sweep: which there are, what they show, and every odd table that they must survive."""
 
+from dataclasses import replace
+
 import matplotlib
 import numpy as np
 import pytest
@@ -8,12 +10,13 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
 from ppl_pvae.analysis.plots import atoms_along_beta, draw_sweep
-from ppl_pvae.analysis.plots.sweeps import Solution, draw, over_beta
+from ppl_pvae.analysis.plots.sweeps import Solution, draw, over_beta, planes
+from ppl_pvae.analysis.plots.sweeps.layout import kind_of
 from ppl_pvae.analysis.plots.sweeps.look import looks
 from ppl_pvae.analysis.plots.sweeps.solutions import are_apart
 from ppl_pvae.analysis.sweeps import beta_curves, sort_by_family
 from ppl_pvae.analysis.sweeps.families import Family
-from tests.analysis.sweeps.planted import FAMILIES, POISSON, SILENCE, planted_sweep
+from tests.analysis.sweeps.planted import FAMILIES, POISSON, SILENCE, cell, planted_sweep
 from tests.analysis.sweeps.test_findings import ODD
 
 SMALL = planted_sweep(betas=(0.1, 1.0, 4.0), units=(32, 64), seeds=(0, 1), families=FAMILIES[:4])
@@ -68,6 +71,24 @@ def test_maps_hatch_what_has_not_converged(figures):
     assert len(hatched) == 2 * len({(row["cell"].rsplit("-", 1)[0], row["encoder_bias"]) for row in rows})
 
 
+def test_maps_say_numbers_in_their_units_on_a_patch_without_hatches():
+    rows = [
+        cell(units=units, beta=beta, converged=units == 32, zeros=0.25, spikes_per_image=spikes)
+        for (units, beta), spikes in {(32, 1.0): 5581.0, (32, 4.0): 17.3, (64, 1.0): 0.678, (64, 4.0): 0.0}.items()
+    ]
+    fig = draw_sweep(rows)["maps"]
+    told = {text.get_text(): text for text in fig.axes[1].texts}
+    assert set(told) == {"5581", "17", "0.68", "<0.001"}
+    hatched = [patch for patch in fig.axes[1].patches if patch.get_hatch()]
+    assert len(hatched) == 2
+    for text in told.values():
+        assert text.get_zorder() > max(patch.get_zorder() for patch in hatched)
+        assert text.get_bbox_patch().get_facecolor()[3] == 1.0
+    named = texts(fig)
+    assert "activity per image" in named
+    assert {"10", "1000"} <= {label.get_text() for label in fig.axes[-1].get_xticklabels()}
+
+
 def test_many_numbers_of_units_have_a_figure_a_metric(monkeypatch):
     many = planted_sweep((0.1, 1.0), (8, 16, 32, 64, 128), (0,), FAMILIES[:1], prices=False)
     fig = over_beta(beta_curves(many), ["zeros"])
@@ -104,6 +125,52 @@ def test_nine_families_are_told_apart_and_keep_their_looks():
     known = looks(families)
     assert len({(look.colour, look.mark) for look in known.values()}) == 9
     assert known[Family(**POISSON)] == looks([Family(**POISSON)])[Family(**POISSON)]
+
+
+CONTROLS = [
+    POISSON,
+    POISSON | {"encoder_bias": False},
+    POISSON | {"prior": "fixed"},
+    *(
+        {"program": "rectified-gaussian", "prior": prior, "pays": pays, "encoder_bias": bias}
+        for prior in ("learned", "fixed")
+        for pays in ("latent", "code")
+        for bias in (True, False)
+    ),
+]
+
+
+def test_colours_say_prior_and_payment_and_lines_the_bias():
+    families = [Family(**each) for each in CONTROLS]
+    known = looks(families)
+    assert len({(look.colour, look.line) for look in known.values()}) == 11
+    for family in families:
+        partner = known[replace(family, encoder_bias=not family.encoder_bias)] if family.prior == "learned" else None
+        assert partner is None or partner.colour == known[family].colour
+        assert (known[family].line == "-") == family.encoder_bias
+    by_kind = {}
+    for family in families:
+        by_kind.setdefault(kind_of(family), []).append(known[family])
+    assert {kind: len(found) for kind, found in by_kind.items()} == {
+        "counts": 3,
+        "rectified": 4,
+        "rectified, no bias": 4,
+    }
+    for kind, found in by_kind.items():
+        assert kind == "counts" or len({look.colour for look in found}) == 4
+        assert len({look.width for look in found}) == len(found)  # those beneath are seen beside those on top
+
+
+def test_many_families_are_sorted_by_their_kind():
+    rows = planted_sweep((0.1, 1.0), (32, 64), (0,), CONTROLS, prices=False)
+    rows = [row for row in rows if row["units"] == 32 or row["program"] == "poisson"]
+    fig = over_beta(beta_curves(rows), ["zeros", "r2"])
+    titles = ["K = 32, counts", "K = 64, counts", "K = 32, rectified", "K = 32, rectified, no bias"]
+    assert [ax.get_title(loc="left") for ax in fig.axes if ax.axison] == 2 * titles
+    assert sum(ax.axison for ax in planes(beta_curves(rows)).axes) == 8
+    alone = [row for row in rows if row["units"] == 32]
+    fig = over_beta(beta_curves(alone), ["zeros", "r2"])
+    assert [ax.get_subplotspec().colspan.start for ax in fig.axes] == [0, 1, 2, 0, 1, 2]
 
 
 def test_atoms_of_the_same_units_along_beta():
