@@ -152,12 +152,12 @@ def test_colours_say_prior_and_payment_and_lines_the_bias():
     for family in families:
         by_kind.setdefault(kind_of(family), []).append(known[family])
     assert {kind: len(found) for kind, found in by_kind.items()} == {
-        "counts": 3,
+        "not rectified": 3,
         "rectified": 4,
         "rectified, no bias": 4,
     }
     for kind, found in by_kind.items():
-        assert kind == "counts" or len({look.colour for look in found}) == 4
+        assert kind == "not rectified" or len({look.colour for look in found}) == 4
         assert len({look.width for look in found}) == len(found)  # those beneath are seen beside those on top
 
 
@@ -165,7 +165,7 @@ def test_many_families_are_sorted_by_their_kind():
     rows = planted_sweep((0.1, 1.0), (32, 64), (0,), CONTROLS, prices=False)
     rows = [row for row in rows if row["units"] == 32 or row["program"] == "poisson"]
     fig = over_beta(beta_curves(rows), ["zeros", "r2"])
-    titles = ["K = 32, counts", "K = 64, counts", "K = 32, rectified", "K = 32, rectified, no bias"]
+    titles = ["K = 32, not rectified", "K = 64, not rectified", "K = 32, rectified", "K = 32, rectified, no bias"]
     assert [ax.get_title(loc="left") for ax in fig.axes if ax.axison] == 2 * titles
     assert sum(ax.axison for ax in planes(beta_curves(rows)).axes) == 8
     alone = [row for row in rows if row["units"] == 32]

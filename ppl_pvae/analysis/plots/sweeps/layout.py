@@ -14,7 +14,7 @@ MOST_COLUMNS = 4
 """Panels side by side."""
 MOST_TOGETHER = 5
 """Families in one panel; more are sorted by their kind."""
-_COUNTS, _RECTIFIED, _NO_BIAS, _OTHERS = "counts", "rectified", "rectified, no bias", "other programs"
+_OTHERS, _RECTIFIED, _NO_BIAS = "not rectified", "rectified", "rectified, no bias"  # in the order of the rows
 
 
 class Place(NamedTuple):
@@ -38,9 +38,9 @@ class Place(NamedTuple):
 
 def kind_of(family: Family) -> str:
     """The kind that a family is sorted by where there are many."""
-    if family.is_rectified:
-        return _NO_BIAS if family.encoder_bias is False else _RECTIFIED
-    return _COUNTS if family.program in ("poisson", "negative-binomial") else _OTHERS
+    if not family.is_rectified:
+        return _OTHERS
+    return _NO_BIAS if family.encoder_bias is False else _RECTIFIED
 
 
 def kinds_of(families: Iterable[Family]) -> list[str]:
@@ -48,7 +48,7 @@ def kinds_of(families: Iterable[Family]) -> list[str]:
     families = list(families)
     there = {kind_of(family) for family in families}
     few = len(families) <= MOST_TOGETHER
-    return [""] if few else [kind for kind in (_COUNTS, _RECTIFIED, _NO_BIAS, _OTHERS) if kind in there]
+    return [""] if few else [kind for kind in (_OTHERS, _RECTIFIED, _NO_BIAS) if kind in there]
 
 
 def places_of(names: Sequence[str], curves: Sequence[Curve]) -> list[Place]:
