@@ -12,7 +12,7 @@ from ppl_pvae.errors import UserError
 
 __all__ = ["TIMEOUT", "cluster_executor"]
 
-TIMEOUT = 6  # seconds until an address is given up, importing Dask among them
+TIMEOUT = 5  # seconds until an address is given up, importing Dask among them
 LEAST = 3  # seconds that the scheduler has at least, where the import took long
 
 
