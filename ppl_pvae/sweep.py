@@ -5,6 +5,7 @@ import inspect
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, make_dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
 
@@ -91,6 +92,7 @@ def parse(arguments: Sequence[str]) -> tuple[Command, Grid | None, Path]:
     names = [one.name for one in (*fields(Command), *fields(Lists)) if one.name != "lists"]
     flags = ["--" + name.replace("_", "-") for name in names]
     written = [{"true": "True", "false": "False"}.get(each, each) for each in arguments]
+    _check_values(arguments)
     command = read_flags(Command, "python -m ppl_pvae.sweep", written, Command(), flags)
     if command.workers is not None and command.workers < 1:
         raise UserError(f"workers must be >= 1, got {command.workers}; leave it out for one per core.")
@@ -113,6 +115,21 @@ def parse(arguments: Sequence[str]) -> tuple[Command, Grid | None, Path]:
     else:
         grid = over(read_grid(command.config) if command.config else Grid(({},)), chosen)
     return command, None if grid is None else _with_options(grid, command), out
+
+
+def _check_values(arguments: Sequence[str]) -> None:
+    """Make sure that every list has a value: an empty one would be left out, and its default fitted.
+
+    Raises
+    ------
+    UserError
+        For the first flag without any.
+    """
+    lists = {"--" + one.name.replace("_", "-") for one in fields(Lists)}
+    for argument, following in pairwise([*arguments, "--"]):
+        flag = argument.replace("_", "-")
+        if flag in lists and following.startswith("--"):
+            raise UserError(f"{flag} has no value; give one or several, or leave it out for its default.")
 
 
 def _with_options(grid: Grid, command: Command) -> Grid:

@@ -103,6 +103,10 @@ def test_programs_are_picked_from_the_blocks_that_have_them(tmp_path):
     [
         ("betas = []", "betas is empty"),
         ("grid = []", "grid is empty"),
+        ("", "it sets nothing"),
+        ("max_doublings = 2", "it sets nothing"),
+        ("[[grid]]", "a table [[grid]] sets nothing"),
+        ("[[grid]]\nbetas = [1]\n[[grid]]", "a table [[grid]] sets nothing"),
         ("grid = 3", "tables"),
         ("betas = [1, 1]", "the cell poisson-K512-b1-s0 twice"),
         ("[[grid]]\nbetas = 1\n[[grid]]\nbetas = [0.5, 1]", "the cell poisson-K512-b1-s0 twice"),

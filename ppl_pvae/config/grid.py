@@ -94,7 +94,7 @@ def read_grid(path: Path) -> Grid:
     Raises
     ------
     UserError
-        If the file is not there, is no TOML, or has a key that means nothing.
+        If the file is not there, is no TOML, has a key that means nothing, or sets nothing.
     """
     content = read_toml(path)
     options: dict[str, Any] = {name: _option(path, name, content.pop(name)) for name in _OPTIONS if name in content}
@@ -105,6 +105,9 @@ def read_grid(path: Path) -> Grid:
     blocks = [common] if tables is None else [{**common, **_block(path, table)} for table in tables]
     if not blocks:
         raise UserError(f"in the recipe {path}: grid is empty; give at least one table [[grid]], or none at all.")
+    if not all(blocks):
+        where = "it" if tables is None else "a table [[grid]]"
+        raise UserError(f"in the recipe {path}: {where} sets nothing; say what to fit, such as betas = [0.1, 1].")
     return Grid(tuple(blocks), **options)
 
 

@@ -11,12 +11,13 @@ import numpy as np
 
 from ppl_pvae.analysis.bounds import Bounds, read_bounds
 from ppl_pvae.analysis.sweeps import findings, match_distortion, write_sweep_report
+from ppl_pvae.analysis.sweeps.families import number_of
 from ppl_pvae.config import grid_to_toml
+from ppl_pvae.sweeps.path import is_followed, keeps_figure, path_cells, path_figure, path_task
+from ppl_pvae.sweeps.task import PATH_FILE
 from ppl_pvae.sweeps.whole import Sweep
 
-__all__ = ["PATH_FILE", "bounds_of_rows", "write_outputs"]
-
-PATH_FILE = "path.npz"
+__all__ = ["bounds_of_rows", "write_outputs"]
 
 
 def write_outputs(sweep: Sweep, problems: Mapping[str, str]) -> None:
@@ -30,15 +31,17 @@ def write_outputs(sweep: Sweep, problems: Mapping[str, str]) -> None:
 
 def _write(sweep: Sweep, rows: Sequence[Mapping[str, Any]]) -> None:
     from ppl_pvae.analysis.plots import save_figures
-    from ppl_pvae.analysis.plots.sweeps import atoms_along_beta, draw_sweep
+    from ppl_pvae.analysis.plots.sweeps import draw_sweep
 
     there = {row["cell"] for row in rows}
     found = findings(rows, missing=[cell.name for cell in sweep.cells if cell.name not in there])
     matches = match_distortion(rows, sweep.grid.match_distortion, bounds_of_rows(sweep.out, rows))
     drawn = draw_sweep(rows)
-    if (path := _path(sweep)) is not None:
-        drawn["atoms"] = atoms_along_beta(*path)
+    if (atoms := _atoms(sweep, rows)) is not None:
+        drawn["atoms"] = atoms
     figures = save_figures(sweep.out / "figures", drawn)
+    if keeps_figure(sweep):
+        figures["atoms"] = path_figure(sweep)
     settings = tomllib.loads(grid_to_toml(sweep.grid))
     write_sweep_report(sweep.out / "report.html", rows, found, figures, matches, settings)
     beside = sweep.out / "findings.json.part"
@@ -58,16 +61,26 @@ def bounds_of_rows(out: Path, rows: Sequence[Mapping[str, Any]]) -> dict[str, Bo
     return found
 
 
-def _path(sweep: Sweep):
-    """Dictionaries and use by β, and the shape of an atom; None where there is no path."""
-    task = sweep.path_task()
-    if task is None or not (task.folder / PATH_FILE).is_file():
+def _atoms(sweep: Sweep, rows: Sequence[Mapping[str, Any]]):
+    """The figure of the path along β, with what the cells of the table came to; None where there is no path."""
+    from ppl_pvae.analysis.plots.sweeps import Solution, atoms_along_beta
+
+    task = path_task(sweep)
+    if task is None or not is_followed(task):
         return None
     with np.load(task.folder / PATH_FILE) as file:
-        betas = file["beta"].tolist()
-        dictionaries, use = (
-            dict(zip(betas, file["dictionary"], strict=True)),
-            dict(zip(betas, file["use"], strict=True)),
-        )
-        shape = tuple(file["shape"].tolist())
-    return (dictionaries, use, shape) if len(shape) == 2 else None
+        path = {name: file[name] for name in file.files}
+    shape = tuple(path["shape"].tolist())
+    if len(shape) != 2:
+        return None
+    betas = path["beta"].tolist()
+    names = {cell.name: beta for beta, cell in path_cells(sweep).items()}
+    alone = {
+        names[row["cell"]]: Solution(number_of(row, "train_free_energy"), number_of(row, "spikes_per_image"))
+        for row in rows
+        if row["cell"] in names and not row["error"]
+    }
+    dictionaries, use, free_energy = (
+        dict(zip(betas, path[name], strict=True)) for name in ("dictionary", "use", "free_energy")
+    )
+    return atoms_along_beta(dictionaries, use, shape, free_energy=free_energy, alone=alone)

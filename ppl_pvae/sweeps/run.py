@@ -1,25 +1,25 @@
-"""Running a sweep, or saying what it would take."""
+"""Running a sweep."""
 
 import sys
 from collections.abc import Mapping
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
-from typing import NamedTuple
 
-from ppl_pvae.config import Cell, is_program_file, read_about, read_program_file
-from ppl_pvae.data import digest, load
-from ppl_pvae.errors import UserError
 from ppl_pvae.sweeps.cluster import cluster_executor
-from ppl_pvae.sweeps.estimate import disk_of, scale_of, seconds_of
+from ppl_pvae.sweeps.costs import costs_of
+from ppl_pvae.sweeps.images import images_of
 from ppl_pvae.sweeps.local import LocalExecutor, cores
-from ppl_pvae.sweeps.outputs import PATH_FILE, write_outputs
+from ppl_pvae.sweeps.outputs import write_outputs
+from ppl_pvae.sweeps.path import FOLLOW_ANEW, forget_figure, keeps_figure, path_to_follow
 from ppl_pvae.sweeps.programs import check_programs
 from ppl_pvae.sweeps.progress import Progress
 from ppl_pvae.sweeps.running import fit_all
 from ppl_pvae.sweeps.task import Task
 from ppl_pvae.sweeps.whole import Sweep, begin_sweep
 
-__all__ = ["describe_sweep", "run_sweep"]
+__all__ = ["run_sweep"]
+
+ELSEWHERE = "finished elsewhere: do the workers share this directory?"
 
 
 def run_sweep(
@@ -47,17 +47,20 @@ def run_sweep(
     mine = _names(sweep, shard)
     tasks = [task for task in sweep.tasks() if task.name in mine]
     done = len(mine) - len(tasks)
-    path = sweep.path_task()
-    if path is not None and (shard is None or shard[0] == 1) and not (path.folder / PATH_FILE).is_file():
+    path = path_to_follow(sweep)
+    if path is not None and (shard is None or shard[0] == 1):
         tasks = [path, *tasks]
+    if keeps_figure(sweep):
+        print(f"the path along β keeps its figure; {FOLLOW_ANEW}", file=sys.stderr)
     problems: dict[str, str] = {}
     if tasks:
         # As many threads a worker however many cells are left: the digits of a sum depend on them.
         with _executor(cluster, workers or cores()) as where:
-            costs = _costs(sweep, _images(sweep))
-            check_programs(_left(sweep))
+            costs = costs_of(sweep, images_of(sweep)).seconds
+            check_programs(sweep.left())
+            forget_figure(sweep)
             begin_sweep(sweep)
-            _fit(sweep, tasks, where, Progress(tasks, done, [costs.get(task.name, 0.0) for task in tasks]), problems)
+            _fit(sweep, tasks, where, Progress(tasks, done, [costs[task.name] for task in tasks]), problems)
     try:
         write_outputs(sweep, problems)
     except OSError as problem:
@@ -72,12 +75,6 @@ def _names(sweep: Sweep, shard: tuple[int, int] | None) -> set[str]:
     return {cell.name for cell in sweep.cells[at - 1 :: count]}
 
 
-def _left(sweep: Sweep) -> list[Cell]:
-    """The cells that are to be fitted, of all parts: what is finished asks nothing of its program any more."""
-    names = {task.name for task in sweep.tasks()}
-    return [cell for cell in sweep.cells if cell.name in names]
-
-
 def _executor(cluster: str | None, workers: int) -> AbstractContextManager[Executor]:
     return LocalExecutor(workers) if cluster is None else cluster_executor(cluster)
 
@@ -85,12 +82,17 @@ def _executor(cluster: str | None, workers: int) -> AbstractContextManager[Execu
 def _fit(sweep: Sweep, tasks: list[Task], where: Executor, progress: Progress, problems: dict[str, str]) -> None:
     try:
         for task, problem in fit_all(tasks, where, progress.look):
+            if problem is None and not sweep.is_here(task):
+                problem = ELSEWHERE
             if problem is not None:
                 problems[task.name] = problem
             progress.finished(task, problem)
             _keep(sweep, problems)
     finally:
         progress.close()
+    for task in tasks:  # a directory on a network may show a little later what is there
+        if problems.get(task.name) == ELSEWHERE and sweep.is_here(task):
+            del problems[task.name]
 
 
 def _keep(sweep: Sweep, problems: Mapping[str, str]) -> None:
@@ -99,92 +101,3 @@ def _keep(sweep: Sweep, problems: Mapping[str, str]) -> None:
         sweep.update(problems)
     except OSError as problem:
         print(f"warning: the table cannot be written now: {problem.strerror or problem}", file=sys.stderr)
-
-
-class _Images(NamedTuple):
-    """What a sweep has to know of its data: pixels of an image, and letters that other images would not have."""
-
-    pixels: int
-    digest: str
-
-
-def _costs(sweep: Sweep, images: Mapping[str, _Images]) -> dict[str, float]:
-    """Seconds of one core that each cell is expected to take; cells that are finished tell how far this is off."""
-    grid = sweep.grid
-    expected = {
-        cell.name: seconds_of(cell.settings, images[cell.name].pixels, grid.max_doublings, warm_start=grid.warm_start)
-        for cell in sweep.cells
-    }
-    scale = scale_of(sweep.rows(), expected)
-    return {name: scale * seconds for name, seconds in expected.items()}
-
-
-def _images(sweep: Sweep) -> dict[str, _Images]:
-    """The images of every cell; reads each data set once, so that what cannot be read is said before anything.
-
-    Raises
-    ------
-    UserError
-        If data cannot be read, or cells that are there were fitted to others.
-    """
-    known: dict[tuple, _Images] = {}
-    for cell in sweep.cells:
-        which = _data_of(cell)
-        if which not in known:
-            name, patch_size, seed = which
-            data = load(name, patch_size=patch_size, seed=seed)
-            known[which] = _Images(data.train.shape[1], digest(data))
-    found = {cell.name: known[_data_of(cell)] for cell in sweep.cells}
-    for cell in sweep.cells:
-        _check_unchanged(sweep, cell, found[cell.name])
-    return found
-
-
-def _check_unchanged(sweep: Sweep, cell: Cell, images: _Images) -> None:
-    """Make sure that a cell which is there was fitted to these images, and by the program that the file holds now."""
-    record = sweep.folder(cell) / "config.toml"
-    if not record.is_file():
-        return
-    about = read_about(record)
-    if about.get("data_digest") != images.digest:
-        raise UserError(f"{sweep.out} was begun with other images of {cell.settings.data}; give --out anew.")
-    program = cell.settings.program
-    if is_program_file(program) and about.get("program_text") != read_program_file(program).text:
-        raise UserError(f"{sweep.out} was begun with another text of {program}; give --out another directory.")
-
-
-def _data_of(cell: Cell) -> tuple[str, int, int]:
-    return cell.settings.data or "natural", cell.settings.patch_size, cell.settings.data_seed
-
-
-def describe_sweep(sweep: Sweep, *, workers: int | None) -> str:
-    """The cells, those that are finished marked, and what time and disk they will take.
-
-    Raises
-    ------
-    UserError
-        If data cannot be read, or a program file cannot be fitted.
-    """
-    images, to_fit = _images(sweep), _left(sweep)
-    check_programs(to_fit)
-    left = {cell.name for cell in to_fit}
-    costs = _costs(sweep, images)
-    lines = [
-        f"{cell.name}  from {cell.settings.steps} steps, about {costs[cell.name]:.0f} s"
-        if cell.name in left
-        else f"{cell.name}  done"
-        for cell in sweep.cells
-    ]
-    workers = workers or cores()
-    hours = sum(costs[name] for name in left) / 3600
-    disk = disk_of(sweep.cells, {name: each.pixels for name, each in images.items()})
-    threads = max(1, cores() // workers)
-    return "\n".join(
-        [
-            *lines,
-            f"cells   {len(sweep.cells)}, {len(left)} to fit, steps doubled {sweep.grid.max_doublings} times at most",
-            f"time    about {hours:.1f} hours of a core, {hours / workers / threads:.1f} on {workers} workers, if two "
-            "doublings settle each",
-            f"disk    about {disk / 1e6:.0f} MB when finished; a running cell takes seven times its share",
-        ]
-    )

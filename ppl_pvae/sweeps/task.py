@@ -12,9 +12,10 @@ from ppl_pvae.errors import UserError
 if TYPE_CHECKING:
     from ppl_pvae.data import Dataset
 
-__all__ = ["LOCK", "Task", "check_cell", "fit_cell"]
+__all__ = ["LOCK", "PATH_FILE", "Task", "check_cell", "fit_cell"]
 
 LOCK = ".lock"
+PATH_FILE = "path.npz"  # what a code along β leaves behind
 
 
 class Task(NamedTuple):

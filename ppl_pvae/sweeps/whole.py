@@ -1,6 +1,5 @@
 """A sweep and its directory: what it consists of, what of it is done, and its table."""
 
-import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,9 +13,9 @@ from ppl_pvae.config import Cell, Grid, Settings, cells_of, grid_to_toml, is_pro
 from ppl_pvae.directory import check_writable, has_run
 from ppl_pvae.errors import UserError
 from ppl_pvae.sweeps.table import is_row_of, row_of, varied
-from ppl_pvae.sweeps.task import Task
+from ppl_pvae.sweeps.task import PATH_FILE, Task
 
-__all__ = ["Sweep", "begin_sweep", "open_sweep"]
+__all__ = ["RECORD", "Sweep", "begin_sweep", "open_sweep", "wherever"]
 
 RECORD, TABLE = "sweep.toml", "sweep.csv"
 
@@ -59,19 +58,12 @@ class Sweep:
             write_sweep(self.out / TABLE, rows + [row for name, row in earlier.items() if name not in mine])
             return self.rows()
 
-    def path_task(self) -> Task | None:
-        """One code along β, from the first Poisson cells of the size that is asked for; None where there are none."""
-        along = [cell for cell in self.cells if _is_along_path(cell.settings, self.grid.path_units)]
-        if not along:
-            return None
-        first = along[0].settings
-        assert first.steps is not None, "the cells of a grid have steps"
-        betas = tuple(sorted({c.settings.beta for c in along if replace(c.settings, beta=first.beta) == first}))
-        settings = replace(_wherever(first), beta=betas[0], steps=2 * first.steps)
-        # Another path, of other betas or settings, has another name.
-        mark = hashlib.sha256(repr((settings, betas)).encode()).hexdigest()[:8]
-        folder = self.out / "path" / f"{first.program}-K{first.units}-s{first.seed}-{mark}"
-        return Task(f"path/{folder.name}", folder.absolute(), settings, 0, True, betas)
+    def is_here(self, task: Task) -> bool:
+        """Whether a cell stands finished in this directory, whatever an earlier table says of it."""
+        if task.betas:
+            return (task.folder / PATH_FILE).is_file()
+        cell = next(cell for cell in self.cells if cell.name == task.name)
+        return self._is_finished(cell, {})
 
     def tasks(self) -> list[Task]:
         """The cells that are not finished, or may go on to more steps."""
@@ -80,13 +72,18 @@ class Sweep:
             Task(
                 cell.name,
                 self.folder(cell).absolute(),
-                _wherever(cell.settings),
+                wherever(cell.settings),
                 self.grid.max_doublings,
                 self.grid.warm_start,
             )
             for cell in self.cells
             if not self._is_finished(cell, earlier.get(cell.name, {}))
         ]
+
+    def left(self) -> list[Cell]:
+        """The cells of those: what is finished asks nothing of its program any more."""
+        names = {task.name for task in self.tasks()}
+        return [cell for cell in self.cells if cell.name in names]
 
     def _is_finished(self, cell: Cell, earlier: Mapping[str, Any]) -> bool:
         here = row_of(cell, self.folder(cell), (), None)
@@ -177,12 +174,7 @@ def _record(sweep: Sweep) -> None:
     beside.replace(sweep.out / RECORD)
 
 
-def _is_along_path(settings: Settings, units: int | None) -> bool:
-    plain = settings.program == "poisson" and settings.decoder == "linear" and not settings.spike_price
-    return plain and settings.units == units
-
-
-def _wherever(settings: Settings) -> Settings:
+def wherever(settings: Settings) -> Settings:
     """The settings with paths that hold in any working directory: a worker has its own."""
     program = os.path.abspath(settings.program) if is_program_file(settings.program) else settings.program
     data = settings.data

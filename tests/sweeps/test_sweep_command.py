@@ -109,6 +109,10 @@ def test_a_cell_that_fails_is_reported_and_the_rest_goes_on(array, tmp_path, cap
         (["--config", "none.toml"], "cannot read the recipe"),
         (["--betas", "1", "--data", "naturel"], "natural"),
         (["--resume", "--out", "nowhere"], "say what to fit"),
+        (["--programs", "--betas", "1"], "--programs has no value"),
+        (["--betas", "1", "--batch_size"], "--batch-size has no value"),
+        (["--config", str(ROOT / "inference" / "quick.toml"), "--units", "--dry-run"], "--units has no value"),
+        (["--programs", "", "--betas", "1"], "unknown program ''"),
     ],
 )
 def test_bad_input_is_a_line_and_leaves_nothing(tmp_path, monkeypatch, capsys, flags, said):

@@ -10,6 +10,7 @@ from ppl_pvae.analysis.sweeps import read_sweep, write_sweep
 from ppl_pvae.config import Grid, cells_of, grid_to_toml
 from ppl_pvae.errors import UserError
 from ppl_pvae.sweeps import open_sweep
+from ppl_pvae.sweeps.path import path_task
 from ppl_pvae.sweeps.whole import begin_sweep
 
 SUMMARY = {"steps": 40, "converged": True, "free_energy": 3.25, "seconds": 1.5, "doubling": {"zeros_change": 0.001}}
@@ -123,12 +124,12 @@ def test_other_directories_are_refused(grid, tmp_path):
 def test_a_path_is_followed_over_all_beta_of_its_code(grid, tmp_path):
     block = dict(grid.blocks[0]) | {"beta": (2.0, 0.5, 1.0), "spike_price": (0.0, 1.0), "seed": (1, 2)}
     sweep = open_sweep(replace(grid, blocks=(block,), path_units=3), tmp_path, resume=False)
-    task = sweep.path_task()
+    task = path_task(sweep)
     assert task is not None
     assert task.betas == (0.5, 1.0, 2.0)
     assert (task.settings.beta, task.settings.seed, task.settings.steps) == (0.5, 1, 40)
-    assert open_sweep(replace(grid, path_units=4), tmp_path, resume=False).path_task() is None
-    assert open_sweep(grid, tmp_path, resume=False).path_task() is None
+    assert path_task(open_sweep(replace(grid, path_units=4), tmp_path, resume=False)) is None
+    assert path_task(open_sweep(grid, tmp_path, resume=False)) is None
 
 
 def test_the_record_is_a_recipe(sweep, tmp_path):

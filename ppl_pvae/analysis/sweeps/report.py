@@ -22,12 +22,15 @@ __all__ = ["write_sweep_report"]
 _BADGES = {HOLDS: "converged", IN_PART: "in-part", FAILS: "not-converged", NOT_ASKED: "not-checked"}
 _HOW = (
     "Points are means over seeds, bands one standard deviation of seeds; open marks: not known to have converged "
-    "(doubling the steps was not tried, or moved free energy, activity or zeros too far)."
+    "(doubling the steps was not tried, or moved free energy, activity or zeros too far). Colour: prior and payment; "
+    "dashes: an encoder without a bias. The further down a line lies the wider it is, so that all are seen."
 )
 _PRICE = "Diamonds: cells with an explicit price γ on spikes; line: the curve that β traces; dashed: sending nothing."
 _ATOMS = (
     "The atoms used most at the smallest β, and what becomes of them; below each its mean activity per image, pale "
-    "where the unit is silent."
+    "where the unit is silent. Each fit goes on from the one before, so that a unit stays the same unit, and is not "
+    "judged for convergence; ≠: it came to another solution than the cell of the table, the fit by itself (free energy "
+    "by more than 5%, or spikes by more than a factor of 1.2)."
 )
 _OTHERS = {
     "planes": "What fidelity costs: R² against activity, distortion against nats; a line a family, some β written "

@@ -1,5 +1,7 @@
 """Figures of a sweep: which there are, what they show, and every odd table that they must survive."""
 
+from dataclasses import replace
+
 import matplotlib
 import numpy as np
 import pytest
@@ -8,11 +10,13 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
 from ppl_pvae.analysis.plots import atoms_along_beta, draw_sweep
-from ppl_pvae.analysis.plots.sweeps import draw, over_beta
+from ppl_pvae.analysis.plots.sweeps import Solution, draw, over_beta, planes
+from ppl_pvae.analysis.plots.sweeps.layout import kind_of
 from ppl_pvae.analysis.plots.sweeps.look import looks
+from ppl_pvae.analysis.plots.sweeps.solutions import are_apart
 from ppl_pvae.analysis.sweeps import beta_curves, sort_by_family
 from ppl_pvae.analysis.sweeps.families import Family
-from tests.analysis.sweeps.planted import FAMILIES, POISSON, SILENCE, planted_sweep
+from tests.analysis.sweeps.planted import FAMILIES, POISSON, SILENCE, cell, planted_sweep
 from tests.analysis.sweeps.test_findings import ODD
 
 SMALL = planted_sweep(betas=(0.1, 1.0, 4.0), units=(32, 64), seeds=(0, 1), families=FAMILIES[:4])
@@ -67,6 +71,24 @@ def test_maps_hatch_what_has_not_converged(figures):
     assert len(hatched) == 2 * len({(row["cell"].rsplit("-", 1)[0], row["encoder_bias"]) for row in rows})
 
 
+def test_maps_say_numbers_in_their_units_on_a_patch_without_hatches():
+    rows = [
+        cell(units=units, beta=beta, converged=units == 32, zeros=0.25, spikes_per_image=spikes)
+        for (units, beta), spikes in {(32, 1.0): 5581.0, (32, 4.0): 17.3, (64, 1.0): 0.678, (64, 4.0): 0.0}.items()
+    ]
+    fig = draw_sweep(rows)["maps"]
+    told = {text.get_text(): text for text in fig.axes[1].texts}
+    assert set(told) == {"5581", "17", "0.68", "<0.001"}
+    hatched = [patch for patch in fig.axes[1].patches if patch.get_hatch()]
+    assert len(hatched) == 2
+    for text in told.values():
+        assert text.get_zorder() > max(patch.get_zorder() for patch in hatched)
+        assert text.get_bbox_patch().get_facecolor()[3] == 1.0
+    named = texts(fig)
+    assert "activity per image" in named
+    assert {"10", "1000"} <= {label.get_text() for label in fig.axes[-1].get_xticklabels()}
+
+
 def test_many_numbers_of_units_have_a_figure_a_metric(monkeypatch):
     many = planted_sweep((0.1, 1.0), (8, 16, 32, 64, 128), (0,), FAMILIES[:1], prices=False)
     fig = over_beta(beta_curves(many), ["zeros"])
@@ -105,6 +127,52 @@ def test_nine_families_are_told_apart_and_keep_their_looks():
     assert known[Family(**POISSON)] == looks([Family(**POISSON)])[Family(**POISSON)]
 
 
+CONTROLS = [
+    POISSON,
+    POISSON | {"encoder_bias": False},
+    POISSON | {"prior": "fixed"},
+    *(
+        {"program": "rectified-gaussian", "prior": prior, "pays": pays, "encoder_bias": bias}
+        for prior in ("learned", "fixed")
+        for pays in ("latent", "code")
+        for bias in (True, False)
+    ),
+]
+
+
+def test_colours_say_prior_and_payment_and_lines_the_bias():
+    families = [Family(**each) for each in CONTROLS]
+    known = looks(families)
+    assert len({(look.colour, look.line) for look in known.values()}) == 11
+    for family in families:
+        partner = known[replace(family, encoder_bias=not family.encoder_bias)] if family.prior == "learned" else None
+        assert partner is None or partner.colour == known[family].colour
+        assert (known[family].line == "-") == family.encoder_bias
+    by_kind = {}
+    for family in families:
+        by_kind.setdefault(kind_of(family), []).append(known[family])
+    assert {kind: len(found) for kind, found in by_kind.items()} == {
+        "not rectified": 3,
+        "rectified": 4,
+        "rectified, no bias": 4,
+    }
+    for kind, found in by_kind.items():
+        assert kind == "not rectified" or len({look.colour for look in found}) == 4
+        assert len({look.width for look in found}) == len(found)  # those beneath are seen beside those on top
+
+
+def test_many_families_are_sorted_by_their_kind():
+    rows = planted_sweep((0.1, 1.0), (32, 64), (0,), CONTROLS, prices=False)
+    rows = [row for row in rows if row["units"] == 32 or row["program"] == "poisson"]
+    fig = over_beta(beta_curves(rows), ["zeros", "r2"])
+    titles = ["K = 32, not rectified", "K = 64, not rectified", "K = 32, rectified", "K = 32, rectified, no bias"]
+    assert [ax.get_title(loc="left") for ax in fig.axes if ax.axison] == 2 * titles
+    assert sum(ax.axison for ax in planes(beta_curves(rows)).axes) == 8
+    alone = [row for row in rows if row["units"] == 32]
+    fig = over_beta(beta_curves(alone), ["zeros", "r2"])
+    assert [ax.get_subplotspec().colspan.start for ax in fig.axes] == [0, 1, 2, 0, 1, 2]
+
+
 def test_atoms_of_the_same_units_along_beta():
     rng = np.random.default_rng(0)
     dictionaries = {beta: rng.normal(size=(20, 12)) for beta in (4.0, 0.1)}
@@ -120,3 +188,40 @@ def test_atoms_of_the_same_units_along_beta():
     assert faint.min() > 0.8
     with pytest.raises(ValueError, match="same β"):
         atoms_along_beta(dictionaries, {0.1: use[0.1]}, (3, 4))
+
+
+def test_atoms_say_what_their_fits_came_to_and_where_a_fit_by_itself_came_to_something_else():
+    betas = (0.5, 1.0, 2.0, 4.0)
+    dictionaries = {beta: np.eye(3, 4) for beta in betas}
+    use = {beta: np.array([30.0, 7.0, 0.0]) / beta for beta in betas}  # 74, 37, 18.5 and 9.25 spikes
+    free_energy = {0.5: 100.0, 1.0: 150.0, 2.0: 170.0, 4.0: 180.0}
+    alone = {0.5: Solution(94.0, 74.0), 1.0: Solution(149.0, 17.3), 2.0: Solution(171.0, 19.0)}
+    fig = atoms_along_beta(dictionaries, use, (2, 2), free_energy=free_energy, alone=alone)
+    told = texts(fig)
+    for name, numbers in {
+        "F, along β": ["100.0", "150.0", "170.0", "180.0"],
+        "F, by itself": ["94.0", "149.0", "171.0", "–"],
+        "spikes, along β": ["74.0", "37.0", "18.5", "9.25"],
+        "spikes, by itself": ["74.0", "17.3", "19.0", "–"],
+    }.items():
+        assert told[(at := told.index(name)) + 1 : at + 5] == numbers
+    assert {"0.5 ≠", "1 ≠", "2", "4", "≠ another solution than the fit by itself"} <= set(told)
+    told = texts(atoms_along_beta(dictionaries, use, (2, 2), free_energy=free_energy))
+    assert "spikes, along β" in told
+    assert not {"spikes, by itself", "≠ another solution than the fit by itself"} & set(told)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "apart"),
+    [
+        ((100, 10), (104.9, 12.2), False),
+        ((100, 10), (105.5, 10), True),
+        ((100, 10), (100, 12.3), True),
+        ((100, 10), (100, 0), True),
+        ((100, 0), (100, 0), False),
+        ((None, 10), (100, None), False),
+    ],
+)
+def test_fits_are_one_solution_within_some_shares(one, other, apart):
+    assert are_apart(Solution(*one), Solution(*other)) is apart
+    assert are_apart(Solution(*other), Solution(*one)) is apart

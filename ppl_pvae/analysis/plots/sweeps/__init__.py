@@ -7,5 +7,6 @@ from ppl_pvae.analysis.plots.sweeps.maps import maps
 from ppl_pvae.analysis.plots.sweeps.over_beta import over_beta
 from ppl_pvae.analysis.plots.sweeps.planes import planes
 from ppl_pvae.analysis.plots.sweeps.priced import priced
+from ppl_pvae.analysis.plots.sweeps.solutions import Solution
 
-__all__ = ["atoms_along_beta", "best", "draw_sweep", "maps", "over_beta", "planes", "priced"]
+__all__ = ["Solution", "atoms_along_beta", "best", "draw_sweep", "maps", "over_beta", "planes", "priced"]

@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 
 from ppl_pvae.analysis.energy import ATTWELL_LAUGHLIN, bits_per_atp
 from ppl_pvae.analysis.plots.sweeps.best import best
+from ppl_pvae.analysis.plots.sweeps.layout import MOST_COLUMNS
 from ppl_pvae.analysis.plots.sweeps.maps import maps
-from ppl_pvae.analysis.plots.sweeps.over_beta import MOST_COLUMNS, over_beta
+from ppl_pvae.analysis.plots.sweeps.over_beta import over_beta
 from ppl_pvae.analysis.plots.sweeps.planes import PLANES, planes
 from ppl_pvae.analysis.plots.sweeps.priced import priced
 from ppl_pvae.analysis.sweeps.families import Row, beta_curves, number_of, price_curves

@@ -13,40 +13,77 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from ppl_pvae.analysis.plots.style import BLUE, GREEN, GREY, INK, ORANGE, PAGE, VERMILLION, figure
+from ppl_pvae.analysis.plots.sweeps.layout import MOST_TOGETHER, Place, kind_of, kinds_of
 from ppl_pvae.analysis.sweeps.families import Curve, Family, Point
 
-__all__ = ["SILENCE", "Look", "beta_axis", "draw_line", "grid", "legend", "looks", "positive_limits"]
+__all__ = ["SILENCE", "Look", "beta_axis", "draw_line", "grid", "legend", "looks", "panels", "positive_limits"]
 
 SILENCE: dict[str, Any] = {"color": GREY, "linewidth": 0.8, "linestyle": (0, (4, 2)), "zorder": 0}
 """The line of sending nothing."""
 
-_DASHED, _DOTTED, _MIXED = (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.2, 1, 1.2))
-# Okabe and Ito's colours with a mark each: cool ones for counts and programs of one's own, warm ones for Gaussians.
-_COOL = ((BLUE, "-", "o"), ("#56B4E9", _DASHED, "D"), (GREEN, _MIXED, "^"), (INK, _DOTTED, "v"))
-_WARM = ((VERMILLION, "-", "s"), (ORANGE, _DASHED, "P"), ("#CC79A7", _MIXED, "X"), ("#8C510A", _DOTTED, "<"),
-         (GREY, _DASHED, ">"))  # fmt: skip
+_DASHED, _DOTTED, _MIXED = (0, (2, 1.2)), (0, (1, 1.2)), (0, (5, 1.2, 1, 1.2))
+# Okabe and Ito's colours, and others: one for each prior and payment, cool for counts and warm for Gaussians.
+_COLOURS = {
+    ("poisson", "learned", None): BLUE,
+    ("poisson", "fixed", None): GREEN,
+    ("negative-binomial", "learned", None): "#56B4E9",
+    ("rectified-gaussian", "fixed", "latent"): VERMILLION,
+    ("rectified-gaussian", "fixed", "code"): ORANGE,
+    ("rectified-gaussian", "learned", "latent"): "#CC79A7",
+    ("rectified-gaussian", "learned", "code"): "#8C510A",
+    ("gaussian", "learned", None): GREY,
+}
+_OTHERS = (INK, "#882255", "#999933", "#44AA99", "#332288")
+# Solid for an encoder with a bias, dashed without; the others where families differ in something else.
+_LINES = ("-", _DASHED, _MIXED, _DOTTED)
+_MARKS = {True: ("o", "D", "^", "v", "h"), False: ("s", "D", "X", "<", ">")}
 
 
 class Look(NamedTuple):
-    """Colour, line and mark of one family."""
+    """Colour, line and mark of one family; `under` says how many curves of its panels are drawn over its own.
+
+    The more there are the wider the line and the larger the mark, so that curves that lie on each other are all seen.
+    """
 
     colour: str
     line: Any
     mark: str
+    under: int = 0
+
+    @property
+    def width(self) -> float:
+        """Of the line, points."""
+        return 1.1 + 0.75 * self.under
+
+    @property
+    def size(self) -> float:
+        """Of the mark, points."""
+        return 3.4 + 1.1 * self.under
 
 
 def looks(families: Iterable[Family]) -> dict[Family, Look]:
-    """A look for each family, by its place among those of its kind; beyond nine marks and lines change partners."""
-    found: dict[Family, Look] = {}
-    seen = {True: 0, False: 0}
+    """A look for each family: the colour says prior and payment, the line whether the encoder has a bias."""
+    families = list(families)
+    kinds, found = kinds_of(families), {}
+    others = iter(range(len(families)))
     for family in families:
-        gaussian = family.is_rectified or family.program == "gaussian"
-        palette, i = _WARM if gaussian else _COOL, seen[gaussian]
-        colour, _, _ = palette[i % len(palette)]
-        shift = i // len(palette)
-        found[family] = Look(colour, palette[(i + shift) % len(palette)][1], palette[(i + 2 * shift) % len(palette)][2])
-        seen[gaussian] += 1
+        key = (family.program, family.prior, family.pays)
+        colour = _COLOURS.get(key) or _COLOURS.get((*key[:2], None)) or _OTHERS[next(others) % len(_OTHERS)]
+        marks = _MARKS[not (family.is_rectified or family.program == "gaussian")]
+        taken = {(look.line, look.mark) for look in found.values() if look.colour == colour}
+        first = 1 if family.encoder_bias is False else 0
+        free = [pair for pair in _pairs(marks, first) if pair not in taken] or [(_LINES[first], marks[first])]
+        beside = [other for other in found if len(kinds) == 1 or kind_of(other) == kind_of(family)]
+        found[family] = Look(colour, *free[0], min(len(beside), MOST_TOGETHER - 1))
     return found
+
+
+def _pairs(marks: Sequence[str], first: int) -> Iterable[tuple[Any, str]]:
+    """Lines and marks, those that belong together first."""
+    for shift in range(len(marks)):
+        for at in range(len(_LINES)):
+            place = (first + at) % len(_LINES)
+            yield _LINES[place], marks[(place + shift) % len(marks)]
 
 
 def beta_axis(ax: Axes, betas: Sequence[float], *, label: bool = True) -> Callable[[float], float]:
@@ -80,7 +117,7 @@ def beta_axis(ax: Axes, betas: Sequence[float], *, label: bool = True) -> Callab
 
 def draw_line(ax: Axes, points: Sequence[Point], x: Sequence[float], y: Sequence[float], look: Look) -> None:
     """A line through points, filled marks where they are known to have converged and open ones elsewhere."""
-    ax.plot(x, y, color=look.colour, linestyle=look.line, linewidth=1.1, zorder=2)
+    ax.plot(x, y, color=look.colour, linestyle=look.line, linewidth=look.width, zorder=2)
     for settled in (True, False):
         there = [i for i, point in enumerate(points) if point.converged == settled]
         ax.plot(
@@ -88,7 +125,7 @@ def draw_line(ax: Axes, points: Sequence[Point], x: Sequence[float], y: Sequence
             [y[i] for i in there],
             look.mark,
             color=look.colour,
-            markersize=3.8,
+            markersize=look.size,
             markeredgewidth=0.8,
             markerfacecolor=look.colour if settled else "white",
             linestyle="none",
@@ -115,14 +152,28 @@ def grid(rows: int, columns: int, *, height: float = 1.45, legend_lines: int = 3
     return fig, fig.subplots(rows, columns, squeeze=False)
 
 
+def panels(places: Sequence[Place], *, height: float = 1.45, legend_lines: int = 3) -> tuple[Figure, list[Axes]]:
+    """A figure with axes for each place, and nothing where there is none."""
+    rows, columns = (max(each) + 1 for each in zip(*((place.row, place.column) for place in places), strict=True))
+    fig, axes = grid(rows, columns, height=height, legend_lines=legend_lines)
+    used = [axes[place.row, place.column] for place in places]
+    for ax in axes.ravel():
+        if ax not in used:
+            ax.axis("off")
+    return fig, used
+
+
 def legend(
     fig: Figure, curves: Sequence[Curve], known: dict[Family, Look], *, silence: bool = False, band: bool = False
 ) -> None:
     """Name above a figure the families in it, and what open marks, bands and dashes mean where there are any."""
+    families = list(dict.fromkeys(curve.family for curve in curves))
+    if len(kinds := kinds_of(families)) > 1:
+        families.sort(key=lambda family: kinds.index(kind_of(family)))
     handles: list[Any] = [
         Line2D([], [], color=known[family].colour, linestyle=known[family].line, marker=known[family].mark,
-               markersize=3.8, linewidth=1.1, label=family.label)
-        for family in dict.fromkeys(curve.family for curve in curves)
+               markersize=known[family].size, linewidth=known[family].width, label=family.label)
+        for family in families
     ]  # fmt: skip
     points = [point for curve in curves for point in curve.points]
     if not all(point.converged for point in points):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
+from matplotlib.ticker import NullLocator
 
-from ppl_pvae.analysis.plots.style import FAINT, GREY, PAGE, figure, styled
+from ppl_pvae.analysis.plots.style import FAINT, GREY, PAGE, figure, short, styled
 from ppl_pvae.analysis.sweeps.families import Curve, Point
 
 __all__ = ["maps"]
@@ -21,7 +24,7 @@ _COLOURS = "cividis"
 
 @styled
 def maps(curves: Sequence[Curve]) -> Figure | None:
-    """Zeros and log10 activity per image over β and units; None where there is no grid of at least two by two.
+    """Zeros and activity per image over β and units; None where there is no grid of at least two by two.
 
     Every cell says its number; hatched ones are not known to have converged, and empty ones are missing.
     """
@@ -35,20 +38,22 @@ def maps(curves: Sequence[Curve]) -> Figure | None:
     axes = fig.subplots(len(families), 2, squeeze=False)
     shown = [_array(curves, family, betas, units) for family in families]
     known = np.concatenate([spikes[np.isfinite(spikes)] for _, spikes in shown])
-    lows, tops = (0.0, min(known, default=0.0)), (1.0, max(known, default=1.0))
-    names = ("zeros, share", "log₁₀ activity per image")
+    least = min(known, default=1.0)
+    norms = Normalize(0, 1), LogNorm(least, max(10 * least, *known))
+    names = ("zeros, share", "activity per image")
     for row, (family, pair) in enumerate(zip(families, shown, strict=True)):
         for column, values in enumerate(pair):
             ax = axes[row, column]
-            image = ax.imshow(
-                values, cmap=_COLOURS, vmin=lows[column], vmax=tops[column], aspect="auto", origin="lower"
-            )
-            _write(ax, values, lows[column], tops[column])
+            image = ax.imshow(values, cmap=_COLOURS, norm=norms[column], aspect="auto", origin="lower")
+            _write(ax, values, image, _activity if column else "{:.2f}".format)
             _frame(ax, betas, units, first=column == 0, last=row == len(families) - 1)
             if row == len(families) - 1:
                 bar = fig.colorbar(image, ax=axes[:, column], location="bottom", shrink=0.6, aspect=40, pad=0.015)
                 bar.set_label(names[column])
                 bar.outline.set_visible(False)  # pyright: ignore[reportCallIssue]
+                if column:
+                    bar.ax.xaxis.set_major_formatter("{x:g}")
+                    bar.ax.xaxis.set_minor_locator(NullLocator())
         axes[row, 0].set_title(family.label)
         _hatch(list(axes[row]), [curve for curve in curves if curve.family == family], betas, units)
     if not all(point.converged for curve in curves for point in curve.points):
@@ -64,19 +69,24 @@ def _array(curves: Sequence[Curve], family, betas, units) -> tuple[np.ndarray, n
             place = units.index(curve.units), betas.index(point.beta)
             share, activity = point.mean("zeros"), point.mean("spikes_per_image")
             zeros[place] = np.nan if share is None else share
-            spikes[place] = np.nan if activity is None else np.log10(max(activity, _FLOOR))
+            spikes[place] = np.nan if activity is None else max(activity, _FLOOR)
     return zeros, spikes
 
 
-def _write(ax: Axes, values: np.ndarray, low: float, top: float) -> None:
-    """The number of each cell, where there is room for it, light on dark and dark on light."""
+def _activity(value: float) -> str:
+    return short(value) if value > _FLOOR else f"<{_FLOOR:g}"
+
+
+def _write(ax: Axes, values: np.ndarray, image: ScalarMappable, tell: Callable[[float], str]) -> None:
+    """The number of each cell, where there is room for it, light on dark and dark on light, on a patch unhatched."""
     if values.shape[1] > 14:
         return
     for (y, x), value in np.ndenumerate(values):
         if np.isfinite(value):
-            light = (value - low) / max(top - low, 1e-9) < 0.55
-            text = f"{value:.2f}".replace("-", "−")
-            ax.text(x, y, text, fontsize=5.5, ha="center", va="center", color="white" if light else "black", zorder=4)
+            light = image.norm(value) < 0.55
+            patch = {"facecolor": image.to_rgba(value), "edgecolor": "none", "pad": 0.8}
+            ax.text(x, y, tell(float(value)), fontsize=5.5, ha="center", va="center", zorder=4, bbox=patch,
+                    color="white" if light else "black")  # fmt: skip
 
 
 def _hatch(axes: Sequence[Axes], curves: Sequence[Curve], betas: Sequence[float], units: Sequence[int]) -> None:

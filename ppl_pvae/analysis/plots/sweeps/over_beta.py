@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ppl_pvae.analysis.plots.style import log_axis, styled
+from ppl_pvae.analysis.plots.sweeps.layout import Place, is_leftmost, places_of
 from ppl_pvae.analysis.plots.sweeps.look import (
     SILENCE,
     Look,
     beta_axis,
     draw_line,
-    grid,
     legend,
     looks,
+    panels,
     positive_limits,
 )
 from ppl_pvae.analysis.sweeps.families import Curve, Family
 from ppl_pvae.analysis.sweeps.panels import PANELS
 
-__all__ = ["MOST_COLUMNS", "over_beta"]
-
-MOST_COLUMNS = 4
-"""Panels side by side."""
+__all__ = ["over_beta"]
 
 
 @styled
@@ -33,7 +30,7 @@ def over_beta(curves: Sequence[Curve], keys: Sequence[str]) -> Figure | None:
     """Metrics against β, seed means with bands of one standard deviation; None where nothing of them is known.
 
     Several metrics have a row each and numbers of units a column each; a single metric, and several metrics at one
-    number of units, run over rows of four panels.
+    number of units, run over rows of four panels. Many families are sorted by their kind, which have a row each.
 
     Parameters
     ----------
@@ -46,30 +43,14 @@ def over_beta(curves: Sequence[Curve], keys: Sequence[str]) -> Figure | None:
     shown = [curve for curve in curves if any(_known(curve, key) for key in keys)]
     if not shown:
         return None
-    units = sorted({curve.units for curve in shown})
-    places = [(key, count) for key in keys for count in units]
-    wraps = len(keys) == 1 or len(units) == 1
-    columns = min(len(places), MOST_COLUMNS) if wraps else len(units)
-    rows = math.ceil(len(places) / columns)
+    places = places_of(keys, shown)
     known = looks(dict.fromkeys(curve.family for curve in curves))
     families = dict.fromkeys(curve.family for curve in shown)
-    fig, axes = grid(rows, columns, legend_lines=(len(families) + 3) // 2)
-    for ax in axes.ravel()[len(places) :]:
-        ax.axis("off")
-    for i, (key, count) in enumerate(places):
-        ax = axes.ravel()[i]
-        _panel(ax, [curve for curve in shown if curve.units == count], key, known)
-        _limits(ax, shown, key)
-        _frame(
-            ax,
-            shown,
-            key,
-            f"K = {count}",
-            left=i % columns == 0 or (wraps and len(units) == 1),
-            low=i // columns == rows - 1,
-        )
-        if (not wraps and i >= columns) or (len(units) == 1 and i):
-            ax.set_title("")
+    fig, axes = panels(places, legend_lines=(len(families) + 3) // 2)
+    for place, ax in zip(places, axes, strict=True):
+        _panel(ax, [curve for curve in shown if place.has(curve)], place.name, known)
+        _limits(ax, shown, place.name)
+        _frame(ax, place, places)
     legend(fig, shown, known, silence=any(PANELS[key].silence is not None for key in keys), band=True)
     return fig
 
@@ -114,12 +95,15 @@ def _limits(ax: Axes, curves: Sequence[Curve], key: str) -> None:
     beta_axis(ax, betas)
 
 
-def _frame(ax: Axes, curves: Sequence[Curve], key: str, title: str, *, left: bool, low: bool) -> None:
-    ax.set_title(title)
-    if left:
-        ax.set_ylabel(PANELS[key].label)
+def _frame(ax: Axes, place: Place, places: Sequence[Place]) -> None:
+    """Title, labels and numbers where no neighbour has them."""
+    above = [other for other in places if other.column == place.column and other.row < place.row]
+    if place.kind or not any(other.title == place.title for other in above):
+        ax.set_title(place.title)
+    if is_leftmost(place, places):
+        ax.set_ylabel(PANELS[place.name].label)
     else:
         ax.tick_params(axis="y", which="both", labelleft=False)
-    if not low:
+    if any(other.column == place.column and other.row > place.row for other in places):
         ax.set_xlabel("")
         ax.tick_params(axis="x", labelbottom=False)

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from ppl_pvae.analysis.plots.style import log_axis, styled
-from ppl_pvae.analysis.plots.sweeps.look import SILENCE, Look, draw_line, grid, legend, looks, positive_limits
-from ppl_pvae.analysis.plots.sweeps.over_beta import MOST_COLUMNS
+from ppl_pvae.analysis.plots.sweeps.layout import is_leftmost, places_of
+from ppl_pvae.analysis.plots.sweeps.look import SILENCE, Look, draw_line, legend, looks, panels, positive_limits
 from ppl_pvae.analysis.sweeps.families import Curve
 
 __all__ = ["PLANES", "Plane", "label_points", "planes"]
@@ -52,29 +52,25 @@ def planes(curves: Sequence[Curve], which: Sequence[str] = tuple(PLANES)) -> Fig
     shown = [curve for curve in curves if any(_places(curve, PLANES[name]) for name in which)]
     if not shown:
         return None
-    units = sorted({curve.units for curve in shown})
-    places = [(name, count) for name in which for count in units]
-    wraps = len(which) == 1 or len(units) == 1
-    columns = min(len(places), MOST_COLUMNS) if wraps else len(units)
+    places = places_of(which, shown)
     known = looks(dict.fromkeys(curve.family for curve in curves))
     families = dict.fromkeys(curve.family for curve in shown)
-    fig, axes = grid(math.ceil(len(places) / columns), columns, height=1.9, legend_lines=(len(families) + 3) // 2)
+    fig, axes = panels(places, height=1.9, legend_lines=(len(families) + 3) // 2)
     labelled = _labelled(shown)
-    for ax in axes.ravel()[len(places) :]:
-        ax.axis("off")
-    for i, (name, count) in enumerate(places):
-        ax, plane = axes.ravel()[i], PLANES[name]
-        own = [curve for curve in shown if curve.units == count]
-        for curve in reversed(own):
+    for place, ax in zip(places, axes, strict=True):
+        plane = PLANES[place.name]
+        for curve in reversed([curve for curve in shown if place.has(curve)]):
             there = _places(curve, plane)
             look = known[curve.family]
             draw_line(ax, [point for point, _, _ in there], [x for _, x, _ in there], [y for _, _, y in there], look)
             if curve.family in labelled:
                 told = [(f"{p.beta:g}", x, y, p.beta) for p, x, y in there]
                 label_points(ax, told, look, below=not curve.is_count)
-        low = len(which) > 1 or i // columns == (len(places) - 1) // columns
-        _frame(ax, shown, plane, left=i % columns == 0 or len(units) == 1, low=low)
-        ax.set_title(f"K = {count}" if name == which[0] or len(units) == 1 else "")
+        below = (other for other in places if (other.name, other.column) == (place.name, place.column))
+        low = all(other.row <= place.row for other in below)
+        _frame(ax, shown, plane, left=is_leftmost(place, places), low=low)
+        if place.kind or place.name == which[0] or len({other.units for other in places}) == 1:
+            ax.set_title(place.title)
     legend(fig, shown, known, silence=True)
     return fig
 

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ppl_pvae.analysis.plots.style import BLUE, INK, VERMILLION, log_axis, styled
+from ppl_pvae.analysis.plots.sweeps.layout import MOST_COLUMNS
 from ppl_pvae.analysis.plots.sweeps.look import SILENCE, Look, draw_line, grid, positive_limits
-from ppl_pvae.analysis.plots.sweeps.over_beta import MOST_COLUMNS
 from ppl_pvae.analysis.plots.sweeps.planes import label_points
 from ppl_pvae.analysis.sweeps.families import Curve, Point
 

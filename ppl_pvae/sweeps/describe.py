@@ -1,0 +1,84 @@
+"""What a sweep would take, said before anything is fitted."""
+
+from collections.abc import Collection, Mapping
+
+from ppl_pvae.sweeps.costs import Costs, costs_of
+from ppl_pvae.sweeps.estimate import disk_of, disk_of_path
+from ppl_pvae.sweeps.images import images_of
+from ppl_pvae.sweeps.local import cores
+from ppl_pvae.sweeps.path import FOLLOW_ANEW, is_followed, keeps_figure, path_cells, path_task, path_to_follow
+from ppl_pvae.sweeps.programs import check_programs
+from ppl_pvae.sweeps.whole import Sweep
+
+__all__ = ["describe_sweep"]
+
+
+def describe_sweep(sweep: Sweep, *, workers: int | None) -> str:
+    """The cells, those that are finished marked, the path along β, and what time and disk they will take.
+
+    Raises
+    ------
+    UserError
+        If data cannot be read, or a program file cannot be fitted.
+    """
+    images, to_fit = images_of(sweep), sweep.left()
+    check_programs(to_fit)
+    left = {cell.name for cell in to_fit}
+    costs = costs_of(sweep, images)
+    pixels = {name: each.pixels for name, each in images.items()}
+    lines = [
+        f"{cell.name}  from {cell.settings.steps} steps, about {costs.seconds[cell.name]:.0f} s"
+        if cell.name in left
+        else f"{cell.name}  done"
+        for cell in sweep.cells
+    ]
+    follow = path_to_follow(sweep)
+    workers = workers or cores()
+    hours = sum(costs.seconds[name] for name in [*left, *([follow.name] if follow else [])]) / 3600
+    threads = max(1, cores() // workers)
+    disk = disk_of(sweep.cells, pixels) + _disk_of_path(sweep, pixels)
+    return "\n".join(
+        [
+            *lines,
+            *_path_line(sweep, costs),
+            f"cells   {len(sweep.cells)}, {len(left)} to fit{' and a path along β' if follow else ''}, steps doubled "
+            f"{sweep.grid.max_doublings} times at most",
+            f"time    about {hours:.1f} hours of a core, {hours / workers / threads:.1f} on {workers} workers"
+            f"{_by_what(left, costs)}",
+            f"disk    about {disk / 1e6:.0f} MB when finished; a running cell takes seven times its share",
+        ]
+    )
+
+
+def _path_line(sweep: Sweep, costs: Costs) -> list[str]:
+    """The line of the path along β, where there is one."""
+    task = path_task(sweep)
+    if task is None:
+        return []
+    if is_followed(task):
+        return [f"{task.name}  done"]
+    if keeps_figure(sweep):
+        return [f"{task.name}  keeps its figure; {FOLLOW_ANEW}"]
+    fits = f"{len(task.betas)} fits of {task.settings.steps} steps"
+    return [f"{task.name}  {fits}, about {costs.seconds[task.name]:.0f} s"]
+
+
+def _disk_of_path(sweep: Sweep, pixels: Mapping[str, int]) -> int:
+    """Bytes of the path along β; one that keeps its figure alone has none."""
+    task = path_task(sweep)
+    if task is None or keeps_figure(sweep):
+        return 0
+    cell = next(iter(path_cells(sweep).values()))
+    return disk_of_path(task.settings, pixels[cell.name], len(task.betas))
+
+
+def _by_what(left: Collection[str], costs: Costs) -> str:
+    """By what the time of the cells that are left is told."""
+    known = len(costs.measured & set(left))
+    guessed = "if two doublings settle each"
+    if not left:
+        return ""
+    if not known:
+        return f", {guessed}"
+    told = "by finished cells of the same program and K"
+    return f"; {known} of {len(left)} {told}" + (f", the others {guessed}" if known < len(left) else "")
