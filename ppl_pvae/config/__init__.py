@@ -20,6 +20,7 @@ from ppl_pvae.config.program_files import (
 from ppl_pvae.config.programs import OWN_PROGRAM, PROGRAMS
 from ppl_pvae.config.recipes import read_about, read_recipe, to_toml
 from ppl_pvae.config.settings import Settings, differences, from_mapping
+from ppl_pvae.config.training import may_go_on
 from ppl_pvae.config.validation import validate, with_training_defaults
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "from_mapping",
     "grid_to_toml",
     "is_program_file",
+    "may_go_on",
     "over",
     "parse_program_file",
     "read_about",

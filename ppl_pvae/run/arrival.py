@@ -15,7 +15,7 @@ from jax import random
 from ppl_pvae.analysis import Posterior, Verdict, compare
 from ppl_pvae.analysis.bounds import BOUNDS_FILE, Bounds, bounds_of
 from ppl_pvae.analysis.evidence import paired_difference
-from ppl_pvae.config import differences, read_recipe, validate
+from ppl_pvae.config import differences, may_go_on, read_recipe, validate
 from ppl_pvae.directory import read_summary
 from ppl_pvae.errors import UserError
 from ppl_pvae.inference import importance_weighted
@@ -29,7 +29,6 @@ from ppl_pvae.run.plan import Plan, parameter_template
 __all__ = ["Stage", "arrive", "finished_summary", "remove_trainings", "train_stage"]
 
 EVALUATIONS = 20  # of each training: the slopes at its end need a few, and each takes time
-HALF = 0.5  # of its schedule, where a longer training takes over from a shorter one
 EVIDENCE_IMAGES, EVIDENCE_DRAWS = 300, 100
 
 
@@ -70,7 +69,7 @@ def arrive(plan: Plan, folder: Path, *, max_doublings: int, warm_start: bool) ->
         The longest training has the plan's steps times 2 to this power. Without any, convergence is not judged.
     warm_start
         Whether a longer training goes on from the end of the shorter one, along the second half of its own schedule,
-        and not from the first step. Where β rises for longer than half of the steps it never does.
+        and not from the first step. Where β rises for longer than half of the steps, or to more than 1, it never does.
 
     Raises
     ------
@@ -83,7 +82,7 @@ def arrive(plan: Plan, folder: Path, *, max_doublings: int, warm_start: bool) ->
         _check_same_settings(plan, folder)
     else:
         write_config(folder, plan)
-    goes_on = warm_start and plan.recipe.anneal <= HALF
+    goes_on = warm_start and may_go_on(plan.recipe.beta, plan.recipe.anneal)
     stages = [train_stage(plan, folder, None)]
     verdict = None
     while len(stages) <= max_doublings and not (verdict and verdict.converged):

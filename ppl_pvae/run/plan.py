@@ -122,6 +122,7 @@ def build_program(settings: Settings) -> Program:
 
 def build_nets(settings: Settings, pixels: int, shape: tuple[int, int] | None) -> Nets:
     """The networks that the settings name, for images of that many pixels, (y, x) where that is known."""
+    assert settings.weight_scale is not None, "validated settings have all of them"
     learned = "-learned" if settings.noise == "learned" else ""
     return Nets(
         units=settings.units,

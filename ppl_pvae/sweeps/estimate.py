@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from ppl_pvae.config import PROGRAMS, Cell, Settings
+from ppl_pvae.config import PROGRAMS, Cell, Settings, may_go_on
 
 __all__ = [
     "BYTES_BESIDE",
@@ -45,7 +45,8 @@ def seconds_of(settings: Settings, pixels: int, max_doublings: int, *, warm_star
     """
     assert settings.steps is not None, "the cells of a grid have steps"
     doublings = min(EXPECTED_DOUBLINGS, max_doublings)
-    steps = settings.steps * (2**doublings if warm_start else 2 ** (doublings + 1) - 1)
+    goes_on = warm_start and may_go_on(settings.beta, settings.anneal)
+    steps = settings.steps * (2**doublings if goes_on else 2 ** (doublings + 1) - 1)
     return BESIDE_STEPS + steps * _step(settings, pixels)
 
 
