@@ -28,6 +28,7 @@ from ppl_pvae.inference import (
     Reparameterised,
     Trainer,
     check_contract,
+    check_observed,
     check_start,
     why_not_exact,
 )
@@ -202,6 +203,7 @@ def _traced(settings: Settings, dataset: Dataset, program: Program, nets: Nets, 
         check_used(settings, seen)
         if "likelihood" in seen:
             _check_likelihood(settings, dataset)
+        check_observed(params, *program, {split: np.asarray(getattr(dataset, split)) for split in SPLITS}, nets)
     code = code_of(params, *program, nets, x)
     settings = _fit_for(settings, code)
     if own or (program, nets) not in _NOT_EXACT:
