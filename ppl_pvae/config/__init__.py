@@ -20,7 +20,7 @@ from ppl_pvae.config.program_files import (
 from ppl_pvae.config.programs import OWN_PROGRAM, PROGRAMS
 from ppl_pvae.config.recipes import read_about, read_recipe, to_toml
 from ppl_pvae.config.settings import Settings, differences, from_mapping
-from ppl_pvae.config.validation import validate, with_training_defaults
+from ppl_pvae.config.validation import check_options, validate, with_training_defaults
 
 __all__ = [
     "Cell",
@@ -32,6 +32,7 @@ __all__ = [
     "ProgramFile",
     "Settings",
     "cells_of",
+    "check_options",
     "differences",
     "from_mapping",
     "grid_to_toml",

@@ -13,7 +13,7 @@ import optax
 from jax import random
 from numpyro.infer import SVI
 
-from ppl_pvae.config import ProgramFile, Settings, with_training_defaults
+from ppl_pvae.config import ProgramFile, Settings, check_options, with_training_defaults
 from ppl_pvae.data import SPLITS, Dataset
 from ppl_pvae.errors import UserError
 from ppl_pvae.inference import (
@@ -210,7 +210,7 @@ def _traced(settings: Settings, dataset: Dataset, program: Program, nets: Nets, 
         _NOT_EXACT[program, nets] = why_not_exact(key, params, *program, x, nets)
     not_exact = _NOT_EXACT[program, nets]
     estimator = _choose(settings, not_exact, code)
-    _check_temperature(settings, estimator)
+    check_options(settings, estimator.name)
     # Whatever the free energy refuses is refused before anything is trained or written.
     _step(key, params, program, x, nets, estimator)
     if own:
@@ -264,17 +264,10 @@ def _choose(settings: Settings, not_exact: str | None, code: Code) -> Estimator:
     if problems[name] is not None:
         raise UserError(
             f"the estimator {name!r} does not hold for the program {settings.program!r}: {problems[name]}; "
-            f"use {' or '.join(holding) or 'auto'}."
+            f"use {' or '.join(holding) or 'auto, which takes the own gradient of its samples'}."
         )
     make: Any = ESTIMATORS[name]
     return make(**{field.name: options[field.name] for field in fields(make) if field.name in options})
-
-
-def _check_temperature(settings: Settings, estimator: Estimator) -> None:
-    """Refuse a temperature where "auto" has come to an estimator without one."""
-    for name in ("temperature", "temperature_from"):
-        if getattr(settings, name) != getattr(Settings, name) and not isinstance(estimator, SOFT):
-            raise UserError(f"{name} means nothing to the estimator {estimator.name!r}, used here; leave it out.")
 
 
 def _problems(not_exact: str | None, code: Code) -> dict[str, str | None]:
