@@ -1,6 +1,7 @@
 """Settings: what they may be, what is said about those that may not, and their way through TOML."""
 
 import dataclasses
+import inspect
 import math
 from importlib import import_module
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 from ppl_pvae.config import (
     PROGRAMS,
     Settings,
+    about_guess,
+    about_trade,
     cells_of,
     differences,
     from_mapping,
@@ -19,7 +22,7 @@ from ppl_pvae.config import (
     validate,
 )
 from ppl_pvae.config.training import START_CONCENTRATION
-from ppl_pvae.errors import UserError
+from ppl_pvae.errors import PACKAGE, UserError, warn_caller
 from ppl_pvae.names import nearest, unknown_name
 
 IMPOSSIBLE = [
@@ -258,3 +261,25 @@ def test_the_names_here_are_the_names_there():
     assert START_CONCENTRATION == import_module("ppl_pvae.models.negative_binomial").START_CONCENTRATION
     for name in import_module("ppl_pvae.inference").ESTIMATORS:
         validate(Settings(estimator=name))
+
+
+def test_what_a_learned_variance_makes_of_beta_is_said_once_for_all():
+    settings = [Settings(beta=beta, noise=noise) for beta in (4.0, 1.0, 0.5) for noise in ("fixed", "learned")]
+    assert about_trade(settings).startswith("beta = 0.5, 4 with a learned variance: the two trade exactly")
+    assert about_trade(settings[:1] + settings[2:4]) is None
+
+
+def test_a_guessed_shape_matters_to_conv_networks_only():
+    conv, linear = Settings(decoder="conv"), Settings()
+    said = about_guess([linear, conv], "x.npy", (10, 10))
+    assert "takes the 100 values of an image of x.npy for 10 × 10 pixels" in said
+    assert about_guess([linear], "x.npy", (10, 10)) is None
+    assert about_guess([conv], "x.npy", None) is None
+
+
+def test_a_warning_points_at_the_line_that_called_the_package():
+    inside = {"warn": inspect.unwrap(warn_caller)}
+    exec(compile("def plan():\n    warn('odd')\n\ndef train():\n    plan()", PACKAGE + "made_up.py", "exec"), inside)
+    with pytest.warns(UserWarning, match="odd") as caught:
+        inside["train"]()
+    assert caught[0].filename == __file__

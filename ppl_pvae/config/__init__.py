@@ -19,6 +19,7 @@ from ppl_pvae.config.program_files import (
 )
 from ppl_pvae.config.programs import OWN_PROGRAM, PROGRAMS
 from ppl_pvae.config.recipes import read_about, read_recipe, to_toml
+from ppl_pvae.config.remarks import about_guess, about_trade
 from ppl_pvae.config.settings import Settings, differences, from_mapping
 from ppl_pvae.config.validation import check_options, validate, with_training_defaults
 
@@ -31,6 +32,8 @@ __all__ = [
     "PROGRAMS",
     "ProgramFile",
     "Settings",
+    "about_guess",
+    "about_trade",
     "cells_of",
     "check_options",
     "differences",

@@ -1,6 +1,5 @@
 """What one fit consists of, put together and checked before anything is trained or written."""
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
@@ -35,7 +34,7 @@ from ppl_pvae.inference import (
 from ppl_pvae.inference.evaluation import Code, code_of
 from ppl_pvae.models import COORDINATES, Program, Variation, built_in
 from ppl_pvae.models.negative_binomial import START_CONCENTRATION
-from ppl_pvae.networks import LIKELIHOODS, Nets
+from ppl_pvae.networks import LIKELIHOODS, ImageSizeError, Nets
 from ppl_pvae.run.telling import telling_where
 from ppl_pvae.run.used import check_used, fields_read
 
@@ -173,6 +172,15 @@ def make_plan(
     UserError
         If the program and the settings do not fit together: an estimator that does not hold for the program.
     """
+    try:
+        return _planned(settings, dataset, program, file)
+    except ImageSizeError as problem:
+        # Only where patches are cut, photographs or not, can they be of another size.
+        cut = ", or another patch_size" if "patch_size" in dataset.info else ""
+        raise UserError(f"{str(problem).removesuffix('.')}{cut}.") from None
+
+
+def _planned(settings: Settings, dataset: Dataset, program: Program | None, file: ProgramFile | None) -> Plan:
     if settings.augment == "symmetries" and dataset.shape is None:
         raise UserError("augment = symmetries needs images of known height and width; give the data as (image, y, x).")
     own = program is not None
@@ -228,7 +236,7 @@ def _step(key, params, program: Program, x, nets: Nets, estimator: Estimator) ->
 
 
 def _check_likelihood(settings: Settings, dataset: Dataset) -> None:
-    """Refuse images that the likelihood gives no probability; warn of a β that a learned variance would undo."""
+    """Refuse images that the likelihood gives no probability."""
     for split in SPLITS:
         problem = LIKELIHOODS[settings.likelihood].unfit(getattr(dataset, split))
         if problem:
@@ -236,12 +244,6 @@ def _check_likelihood(settings: Settings, dataset: Dataset) -> None:
                 f"likelihood = {settings.likelihood} does not fit the {split} images of {dataset.name}: {problem}; "
                 "use the gaussian likelihood, or other data."
             )
-    if settings.noise == "learned" and settings.beta != 1:
-        warnings.warn(
-            f"beta = {settings.beta:g} with a learned variance: the two trade exactly, only beta times the variance "
-            "counts; use noise = fixed, or beta = 1.",
-            stacklevel=2,
-        )
 
 
 def _fit_for(settings: Settings, code: Code) -> Settings:

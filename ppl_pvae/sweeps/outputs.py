@@ -9,7 +9,7 @@ import filelock
 import numpy as np
 
 from ppl_pvae.analysis.sweeps import findings, match_distortion, write_sweep_report
-from ppl_pvae.config import grid_to_toml
+from ppl_pvae.config import about_trade, grid_to_toml
 from ppl_pvae.sweeps.whole import Sweep
 
 __all__ = ["PATH_FILE", "write_outputs"]
@@ -40,7 +40,9 @@ def _write(sweep: Sweep, rows: Sequence[Mapping[str, Any]]) -> None:
     settings = tomllib.loads(grid_to_toml(sweep.grid))
     write_sweep_report(sweep.out / "report.html", rows, found, figures, matches, settings)
     beside = sweep.out / "findings.json.part"
-    text = json.dumps(found | {"matched": matches.as_dict()}, indent=2, allow_nan=False)
+    remark = about_trade(cell.settings for cell in sweep.cells)
+    more = {"matched": matches.as_dict(), "remarks": [remark] if remark else []}
+    text = json.dumps(found | more, indent=2, allow_nan=False)
     beside.write_text(text + "\n", encoding="utf-8")
     beside.replace(sweep.out / "findings.json")
 

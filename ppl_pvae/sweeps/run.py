@@ -6,9 +6,9 @@ from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from typing import NamedTuple
 
-from ppl_pvae.config import Cell, is_program_file, read_about, read_program_file
+from ppl_pvae.config import Cell, about_guess, about_trade, is_program_file, read_about, read_program_file
 from ppl_pvae.data import digest, load
-from ppl_pvae.errors import UserError
+from ppl_pvae.errors import UserError, warn_caller
 from ppl_pvae.sweeps.cluster import cluster_executor
 from ppl_pvae.sweeps.estimate import disk_of, scale_of, seconds_of
 from ppl_pvae.sweeps.local import LocalExecutor, cores
@@ -54,8 +54,10 @@ def run_sweep(
     if tasks:
         # As many threads a worker however many cells are left: the digits of a sum depend on them.
         with _executor(cluster, workers or cores()) as where:
-            costs = _costs(sweep, _images(sweep))
+            images = _images(sweep)
+            costs = _costs(sweep, images)
             check_programs(_left(sweep))
+            _remark(sweep, images)
             begin_sweep(sweep)
             _fit(sweep, tasks, where, Progress(tasks, done, [costs.get(task.name, 0.0) for task in tasks]), problems)
     try:
@@ -102,10 +104,12 @@ def _keep(sweep: Sweep, problems: Mapping[str, str]) -> None:
 
 
 class _Images(NamedTuple):
-    """What a sweep has to know of its data: pixels of an image, and letters that other images would not have."""
+    """What a sweep has to know of its data: pixels of an image, letters that other images would not have, and (y, x)
+    where that is a guess."""
 
     pixels: int
     digest: str
+    guessed_shape: tuple[int, int] | None
 
 
 def _costs(sweep: Sweep, images: Mapping[str, _Images]) -> dict[str, float]:
@@ -133,11 +137,23 @@ def _images(sweep: Sweep) -> dict[str, _Images]:
         if which not in known:
             name, patch_size, seed = which
             data = load(name, patch_size=patch_size, seed=seed)
-            known[which] = _Images(data.train.shape[1], digest(data))
+            known[which] = _Images(data.train.shape[1], digest(data), data.guessed_shape)
     found = {cell.name: known[_data_of(cell)] for cell in sweep.cells}
     for cell in sweep.cells:
         _check_unchanged(sweep, cell, found[cell.name])
     return found
+
+
+def _remark(sweep: Sweep, images: Mapping[str, _Images]) -> None:
+    """Warn of what can be fitted and hardly be meant, once for all cells; their workers say nothing of it."""
+    by_data: dict[str, list[Cell]] = {}
+    for cell in sweep.cells:
+        by_data.setdefault(cell.settings.data or "natural", []).append(cell)
+    remarks = [about_trade(cell.settings for cell in sweep.cells)]
+    for data, cells in by_data.items():
+        remarks.append(about_guess([cell.settings for cell in cells], data, images[cells[0].name].guessed_shape))
+    for remark in filter(None, remarks):
+        warn_caller(remark)
 
 
 def _check_unchanged(sweep: Sweep, cell: Cell, images: _Images) -> None:
@@ -167,6 +183,7 @@ def describe_sweep(sweep: Sweep, *, workers: int | None) -> str:
     """
     images, to_fit = _images(sweep), _left(sweep)
     check_programs(to_fit)
+    _remark(sweep, images)
     left = {cell.name for cell in to_fit}
     costs = _costs(sweep, images)
     lines = [

@@ -173,10 +173,24 @@ def test_a_program_with_networks_inside_is_not_exact(dataset):
     assert built_in_plan(dataset, encoder="mlp", width=5).not_exact is None
 
 
-def test_learned_noise_is_exact_and_warns_of_beta(dataset):
+def test_learned_noise_is_exact(dataset):
     assert built_in_plan(dataset, noise="learned").not_exact is None
-    with pytest.warns(UserWarning, match="beta = 2 with a learned variance: the two trade exactly"):
-        built_in_plan(dataset, noise="learned", beta=2.0)
+
+
+@pytest.mark.parametrize(
+    ("cut", "shape", "depth", "remedy"),
+    [
+        (False, (12, 12), 3, "got 12 × 12; use a depth of at most 2."),
+        (True, (12, 12), 3, "use a depth of at most 2, or another patch_size."),
+        (False, (9, 16), 1, "use an mlp."),
+    ],
+)
+def test_a_patch_size_is_a_remedy_only_where_patches_are_cut(cut, shape, depth, remedy):
+    images = from_array(np.random.default_rng(0).normal(size=(60, *shape)), seed=0)
+    images = dataclasses.replace(images, info={**images.info, **({"patch_size": shape[0]} if cut else {})})
+    with pytest.raises(UserError) as refused:
+        built_in_plan(images, encoder="conv", depth=depth)
+    assert str(refused.value).endswith(remedy)
 
 
 @pytest.mark.parametrize(
