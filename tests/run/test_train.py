@@ -154,14 +154,25 @@ def test_the_evidence_starts_at_the_negative_elbo_and_rises_with_draws(run):
     assert not np.array_equal(run.log_evidence(x[:5], draws=3), run.log_evidence(x[:5], draws=3, seed=1))
 
 
-def test_evidence_refuses_what_has_none(run):
+def spiking(x, nets):
+    with numpyro.plate("image", len(x)):
+        z = numpyro.sample("z", Poisson(jnp.ones(nets.units)).to_event(1))
+        numpyro.sample("x", Poisson(log_rate=nets.decode(z)).to_event(1), obs=x)
+
+
+def test_evidence_and_checks_refuse_what_has_no_probability(run):
     with pytest.raises(UserError, match="draws must be >= 1, got 0"):
         run.log_evidence(np.zeros((3, 36)), draws=0)
     with pytest.raises(UserError, match=r"expected images of shape \(image, 36\), got \(3, 35\)"):
         run.log_evidence(np.zeros((3, 35)))
     counting = replace(run, nets=replace(run.nets, likelihood="poisson"))
-    with pytest.raises(UserError, match="likelihood = poisson gives these images no probability: counts must be whole"):
-        counting.log_evidence(np.full((3, 36), 0.5))
+    for ask in (counting.log_evidence, counting.check):
+        with pytest.raises(UserError, match="likelihood = poisson gives these images no probability: counts must be"):
+            ask(np.full((3, 36), 0.5))
+    own = replace(run, settings=replace(run.settings, program="own"), program=Program(spiking, run.program.guide))
+    for ask in (own.log_evidence, own.check):
+        with pytest.raises(UserError, match=r"site 'x' observes the given images as Poisson, .* 108 of 108 are not"):
+            ask(np.full((3, 36), 0.5))
 
 
 def test_a_program_whose_draws_have_no_weight_is_named(run):
