@@ -43,6 +43,8 @@ _TABLE = (
     ("r2", "R²", "pooled"),
     ("active_units", "active units", "share"),
     ("rate_mismatch", "largest |log r − log E λ|", ""),
+    ("planted_correlation", "planted elements", "correlation of matched units"),
+    ("least_planted_correlation", "  the worst of them", ""),
 )
 
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -17,13 +18,14 @@ from scipy.optimize import linear_sum_assignment
 
 import ppl_pvae
 from ppl_pvae.config import from_mapping, validate
-from ppl_pvae.data import from_array
+from ppl_pvae.data import from_array, load
 from ppl_pvae.distributions import Poisson
 from ppl_pvae.errors import UserError
 from ppl_pvae.inference.checkpoint import flatten
 from ppl_pvae.models import Program, gaussian
 from ppl_pvae.run.plan import make_plan
 
+MODELS = Path(__file__).parents[2] / "models"
 SETTINGS = {"units": 8, "batch_size": 200, "steps": 1500, "learning_rate": 0.02, "evaluate_every": 500}
 
 
@@ -173,6 +175,19 @@ def test_evidence_and_checks_refuse_what_has_no_probability(run):
     for ask in (own.log_evidence, own.check):
         with pytest.raises(UserError, match=r"site 'x' observes the given images as Poisson, .* 108 of 108 are not"):
             ask(np.full((3, 36), 0.5))
+
+
+def test_planted_elements_are_looked_for_where_data_have_them(run):
+    """In the rows of a linear decoder, here behind a softplus; the table says what came of it."""
+    few = {"units": 20, "steps": 2, "batch_size": 200, "evaluate_every": 2}
+    counts = ppl_pvae.train(MODELS / "spike_counts.py", **few)
+    planted = load("synthetic-counts").truth["dictionary"]
+    alike = np.corrcoef(planted, flatten(counts.params)["decoder.weight"])[: len(planted), len(planted) :]
+    matched = alike[linear_sum_assignment(alike, maximize=True)]
+    assert_allclose(counts.summary["planted_correlation"], matched.mean(), rtol=1e-5)
+    assert_allclose(counts.summary["least_planted_correlation"], matched.min(), rtol=1e-5)
+    assert "planted elements" in counts.table()
+    assert "planted" not in run.table()
 
 
 def test_a_program_whose_draws_have_no_weight_is_named(run):
