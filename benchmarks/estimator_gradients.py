@@ -225,14 +225,25 @@ def _row(parts):
     encoder = parts["encoder"]
     return (
         *(encoder["estimator"], encoder["temperature"]),
-        *(_bias(encoder), f"{float(encoder['noise']):.2f}"),
-        f"{float(encoder['cosine']):.2f}",
+        *(_bias(encoder), _with_ends(encoder, "noise", 2), _with_ends(encoder, "cosine", 2)),
         *(_bias(parts["decoder"]), _bias(parts["prior"])),
         f"{float(encoder['ratio_to_exact']):.1f}",
     )
 
 
 def _bias(line):
-    """The bias, or what it is below where none is seen."""
+    """The bias with the ends of its interval, or what it is below where that reaches 0."""
     seen = float(line["bias_low"]) > 0
-    return f"{float(line['bias']):.3f}" if seen else f"< {float(line['bias_high']):.3f}"
+    return _with_ends(line, "bias", 3) if seen else f"< {_short(line['bias_high'], 3)}"
+
+
+def _with_ends(line, name, digits):
+    """A number and the ends of its 95% interval."""
+    value, low, high = (_short(line[name + end], digits) for end in ("", "_low", "_high"))
+    return f"{value} ({low}–{high})"
+
+
+def _short(text, digits):
+    """Rounded, and without a 0 before the point: tables are to be narrow."""
+    rounded = f"{float(text):.{digits}f}"
+    return rounded.removeprefix("0") if rounded.startswith("0.") else rounded

@@ -1,6 +1,7 @@
 """Latent events behind spike counts of neurons: do 24 units bring back the 16 loadings that were planted?
 
-All 16: matched columns correlate by .967 or more after 3,000 steps; after 1,000 the worst is at .54.
+All 16: matched columns correlate by .99 on average and .97 at worst ("planted elements" in the table that the command
+prints) after 3,000 steps; after 1,000 by .88, and .47 at worst.
 `python -m ppl_pvae.fit --program models/spike_counts.py --units 24 --steps 3000`
 """
 

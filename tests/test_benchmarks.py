@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from estimator_gradients import PARTS, Cell, Problem, cells, label, measure
+from estimator_gradients import as_markdown as gradients_as_markdown
 from estimator_training import Cell as Fit
 from estimator_training import Study, as_markdown, mended_steps, steps_of_equal_time
 from gradient_statistics import Draws, statistics_of
@@ -159,3 +160,18 @@ def test_the_ranking_puts_the_lowest_free_energy_first_and_who_diverged_last():
     rows = as_markdown(lines).splitlines()[4:]
     assert [row.split(" | ")[0][2:] for row in rows] == ["straight-through", "arrival-time", "score-function"]
     assert "| -9.00 ± 1.41 |" in rows[0]
+
+
+def test_the_table_of_gradients_has_the_intervals_of_its_lines():
+    """Low and high of bias, noise and cosine; a bias whose interval reaches 0 is below its end."""
+    of_all = {"cell": "a", "rate": "1", "mean_rate": "1.03", "estimator": "score-function", "temperature": ""}
+    numbers = {"bias": "0.11", "bias_low": "0.0984", "bias_high": "0.121", "ratio_to_exact": "4.26"}
+    numbers |= {"noise": "6.638", "noise_low": "6.5", "noise_high": "6.75"}
+    numbers |= {"cosine": "0.4051", "cosine_low": "0.39", "cosine_high": "0.42"}
+    lines = [{**of_all, **numbers, "part": part} for part in ("encoder", "decoder", "prior")]
+    lines[1]["bias_low"] = "0"
+    row = gradients_as_markdown(lines).splitlines()[-1]
+    assert row.split(" | ")[2:] == [
+        *(".110 (.098–.121)", "6.64 (6.50–6.75)", ".41 (.39–.42)"),
+        *("< .121", ".110 (.098–.121)", "4.3 |"),
+    ]

@@ -1,6 +1,7 @@
 """Settings: what they may be, what is said about those that may not, and their way through TOML."""
 
 import dataclasses
+import inspect
 import math
 from importlib import import_module
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 from ppl_pvae.config import (
     PROGRAMS,
     Settings,
+    about_guess,
+    about_trade,
     cells_of,
     differences,
     from_mapping,
@@ -19,7 +22,7 @@ from ppl_pvae.config import (
     validate,
 )
 from ppl_pvae.config.training import START_CONCENTRATION
-from ppl_pvae.errors import UserError
+from ppl_pvae.errors import PACKAGE, UserError, warn_caller
 from ppl_pvae.names import nearest, unknown_name
 
 IMPOSSIBLE = [
@@ -39,7 +42,10 @@ IMPOSSIBLE = [
     ("learning_rate", math.nan),
     ("spike_price", -0.5),
     ("temperature", 0.0),
+    ("temperature", 1e-46),  # 0 in float32
+    ("temperature", 1e-6),
     ("temperature_from", math.nan),
+    ("temperature_from", 1e-20),
     ("particles", 1),
     ("patch_size", 3),
     ("data_seed", -1),
@@ -112,7 +118,8 @@ def test_an_unknown_name_is_answered_with_the_nearest(name, value, near):
         ({"dispersion": "fixed"}, r"dispersion means nothing to the program 'poisson'.*for: negative-binomial"),
         ({"program": "gaussian", "concentration": 10.0}, "concentration means nothing to the program 'gaussian'"),
         ({"program": "gaussian", "spike_price": 0.1}, "spike_price needs a code that is never negative"),
-        ({"program": "gaussian", "estimator": "arrival-time"}, "is for counts"),
+        ({"program": "gaussian", "estimator": "arrival-time"}, "is for counts, .* use exact, .* or auto, which takes"),
+        ({"program": "rectified-gaussian", "estimator": "score-function"}, "use exact, with a linear decoder"),
         ({"program": "rectified-gaussian", "temperature": 0.1}, "temperature means nothing"),
         (
             {"program": "rectified-gaussian", "coordinates": "plain"},
@@ -122,11 +129,19 @@ def test_an_unknown_name_is_answered_with_the_nearest(name, value, near):
         ({"estimator": "exact", "temperature": 0.1}, "temperature means nothing to the estimator 'exact'"),
         ({"estimator": "straight-through", "hard": True}, "hard means nothing .*leave it at False"),
         ({"prior": "fixed", "coordinates": "spread"}, "coordinates = spread means nothing to a fixed prior"),
-        ({"indicator": "sigmoid"}, r"indicator means nothing to the estimator 'auto'.*\(it is for: arrival-time\)"),
+        (
+            {"indicator": "sigmoid"},
+            r"to the estimator 'exact', which auto comes to here; .*\(it is for: arrival-time\)",
+        ),
+        ({"hard": True, "encoder": "mlp"}, r"'exact', .*\(it is for: arrival-time, gumbel-softmax\)"),
+        (
+            {"decoder": "mlp", "particles": 8},
+            r"'arrival-time', which auto comes to here; .*\(it is for: score-function\)",
+        ),
         ({"estimator": "arrival-time", "particles": 8}, "particles means nothing"),
         ({"program": "rectified-gaussian", "hard": True}, "hard means nothing to the program"),
         ({"estimator": "arrival-time", "temperature": 1.5}, "temperature must be <= 1 with the cubic indicator"),
-        ({"temperature_from": 2.0}, "temperature_from must be <= 1 with the cubic indicator"),
+        ({"decoder": "mlp", "temperature_from": 2.0}, "temperature_from must be <= 1 with the cubic indicator"),
         ({"depth": 3}, "depth means nothing to linear networks"),
         ({"likelihood": "poisson", "noise": "learned"}, "noise means nothing to the likelihood 'poisson'"),
         ({"likelihood": "bernoulli", "decoder_bias": True}, "decoder_bias means nothing .*always has one"),
@@ -251,3 +266,25 @@ def test_the_names_here_are_the_names_there():
     assert START_CONCENTRATION == import_module("ppl_pvae.models.negative_binomial").START_CONCENTRATION
     for name in import_module("ppl_pvae.inference").ESTIMATORS:
         validate(Settings(estimator=name))
+
+
+def test_what_a_learned_variance_makes_of_beta_is_said_once_for_all():
+    settings = [Settings(beta=beta, noise=noise) for beta in (4.0, 1.0, 0.5) for noise in ("fixed", "learned")]
+    assert about_trade(settings).startswith("beta = 0.5, 4 with a learned variance: the two trade exactly")
+    assert about_trade(settings[:1] + settings[2:4]) is None
+
+
+def test_a_guessed_shape_matters_to_conv_networks_only():
+    conv, linear = Settings(decoder="conv"), Settings()
+    said = about_guess([linear, conv], "x.npy", (10, 10))
+    assert "takes the 100 values of an image of x.npy for 10 × 10 pixels" in said
+    assert about_guess([linear], "x.npy", (10, 10)) is None
+    assert about_guess([conv], "x.npy", None) is None
+
+
+def test_a_warning_points_at_the_line_that_called_the_package():
+    inside = {"warn": inspect.unwrap(warn_caller)}
+    exec(compile("def plan():\n    warn('odd')\n\ndef train():\n    plan()", PACKAGE + "made_up.py", "exec"), inside)
+    with pytest.warns(UserWarning, match="odd") as caught:
+        inside["train"]()
+    assert caught[0].filename == __file__

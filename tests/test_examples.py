@@ -7,9 +7,7 @@ import math
 import tokenize
 from pathlib import Path
 
-import numpy as np
 import pytest
-from scipy.optimize import linear_sum_assignment
 
 import ppl_pvae
 from ppl_pvae.config import from_mapping, read_program_file, validate
@@ -98,7 +96,4 @@ def test_the_planted_loadings_come_back():
     """24 units, some of them spare: each of 16 planted loadings is matched by a unit, correlation at least .9."""
     file = ROOT / "models/spike_counts.py"
     run = ppl_pvae.train(file, units=24, steps=2500, batch_size=250, evaluate_every=2500)
-    planted = load("synthetic-counts").truth["dictionary"]
-    found = np.asarray(run.params["decoder"].weight)
-    alike = np.corrcoef(planted, found)[: len(planted), len(planted) :]
-    assert alike[linear_sum_assignment(alike, maximize=True)].min() >= 0.9
+    assert run.summary["least_planted_correlation"] >= 0.9

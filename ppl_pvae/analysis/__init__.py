@@ -15,6 +15,7 @@ from ppl_pvae.analysis.summary import summarise
 if TYPE_CHECKING:
     from ppl_pvae.analysis.plots import draw_figures, write_figures
     from ppl_pvae.analysis.reading import posterior_of
+    from ppl_pvae.analysis.recovery import matched_correlations
     from ppl_pvae.analysis.tree import datatree, open_tree, write_tree
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "compare",
     "datatree",
     "draw_figures",
+    "matched_correlations",
     "open_tree",
     "posterior_of",
     "slopes",
@@ -36,6 +38,7 @@ __all__ = [
 _HOME = {
     "datatree": "ppl_pvae.analysis.tree",
     "draw_figures": "ppl_pvae.analysis.plots",
+    "matched_correlations": "ppl_pvae.analysis.recovery",
     "open_tree": "ppl_pvae.analysis.tree",
     "posterior_of": "ppl_pvae.analysis.reading",
     "write_figures": "ppl_pvae.analysis.plots",

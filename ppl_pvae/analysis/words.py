@@ -44,6 +44,12 @@ _METRICS = {
     "bits_per_spike": ("bits per spike", "bits", "information / spikes per image"),
     "fano_factor": ("Fano factor", "", "variance / mean of counts over images, averaged over units that fire"),
     "rate_mismatch": ("rate mismatch", "log", "largest |log r − log E λ| over active units"),
+    "planted_correlation": (
+        "planted elements",
+        "",
+        "correlation with the units matched to them, averaged; 0 without one",
+    ),
+    "least_planted_correlation": ("planted element, worst", "", "the least of these correlations"),
     "objective": ("objective", "nats per image", "what training minimised, as relaxed"),
     "train_free_energy": ("free energy, training", "nats per image", "the same on training images"),
     "steps": ("steps", "", "of training"),

@@ -19,9 +19,10 @@ from ppl_pvae.config.program_files import (
 )
 from ppl_pvae.config.programs import OWN_PROGRAM, PROGRAMS
 from ppl_pvae.config.recipes import read_about, read_recipe, to_toml
+from ppl_pvae.config.remarks import about_guess, about_trade
 from ppl_pvae.config.settings import Settings, differences, from_mapping
 from ppl_pvae.config.training import may_go_on
-from ppl_pvae.config.validation import validate, with_training_defaults
+from ppl_pvae.config.validation import check_options, validate, with_training_defaults
 
 __all__ = [
     "Cell",
@@ -32,7 +33,10 @@ __all__ = [
     "PROGRAMS",
     "ProgramFile",
     "Settings",
+    "about_guess",
+    "about_trade",
     "cells_of",
+    "check_options",
     "differences",
     "from_mapping",
     "grid_to_toml",

@@ -33,12 +33,13 @@ PROGRAMS: Mapping[str, Program] = {
 UNKNOWN = Program((), (), ESTIMATORS, True, True, False)
 
 OF_COUNTS = ("temperature", "temperature_from", "indicator", "hard", "particles")
-_SOFT = ("auto", "arrival-time", "gumbel-softmax")
+_SOFT = ("arrival-time", "gumbel-softmax")
+# What an estimator can be told, and which of them; "auto" can be told what the one can that it comes to.
 OF_ESTIMATORS: Mapping[str, tuple[str, ...]] = {
     "temperature": _SOFT,
     "temperature_from": _SOFT,
     "indicator": ("arrival-time",),
-    "hard": ("arrival-time", "gumbel-softmax"),
+    "hard": _SOFT,
     "particles": ("score-function",),
 }
 OF_RATES = ("log_rate_from", "log_rate_to", "largest_log_gain", "ceiling", "coordinates")

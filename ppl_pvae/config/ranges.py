@@ -44,6 +44,8 @@ def _above_zero(remedy: str) -> Range:
 
 _SEED = Range(lambda value: 0 <= value < 2**32, "from 0 to 4294967295", "any of them will do")
 _LOG_RATE = Range(lambda value: -20 <= value <= 5, "from -20 to 5", "a rate of one spike has logarithm 0")
+# Far narrower, and hardly a batch has an arrival inside the window: its mean gradient is never seen.
+_TEMPERATURE = _at_least(1e-3, "narrower windows let no gradient through, and 0.05 is usual")
 
 RANGES: Mapping[str, Range] = {
     "units": _at_least(1, "a code needs at least one unit"),
@@ -55,7 +57,7 @@ RANGES: Mapping[str, Range] = {
     "depth": _at_least(1, "use the linear network for none"),
     "learning_rate": _above_zero("the default is a good start"),
     "spike_price": _at_least(0, "use 0 for no price on spikes"),
-    "temperature": _above_zero("the default is 0.05"),
+    "temperature": _TEMPERATURE,
     "particles": _at_least(2, "each is compared with the others"),
     "patch_size": _at_least(4, "the default is 16"),
     "data_seed": _SEED,
@@ -66,7 +68,7 @@ RANGES: Mapping[str, Range] = {
     "clip_norm": Range(lambda value: value > 0, "> 0", "use inf for no clipping"),
     "anneal": Range(lambda value: 0 <= value <= 1, "from 0 to 1", "use 0 for no annealing"),
     "anneal_from": _at_least(0, "the default is 0.0001"),
-    "temperature_from": _above_zero("the default is 1"),
+    "temperature_from": _TEMPERATURE,
     "log_rate_from": _LOG_RATE,
     "log_rate_to": _LOG_RATE,
     "largest_log_gain": Range(lambda value: 0 < value <= 20, "> 0 and <= 20", "the default is 3, the published one 10"),

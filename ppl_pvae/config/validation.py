@@ -19,7 +19,7 @@ from ppl_pvae.config.training import (
 from ppl_pvae.errors import UserError
 from ppl_pvae.names import unknown_name
 
-__all__ = ["validate", "with_training_defaults"]
+__all__ = ["check_options", "validate", "with_training_defaults"]
 
 
 def validate(settings: Settings, *, own_program: bool = False) -> Settings:
@@ -78,14 +78,15 @@ def _fill(settings: Settings, program: Program) -> Settings:
         settings = _where_open(settings, {"concentration": START_CONCENTRATION})
     if settings.estimator not in program.estimator:
         raise UserError(
-            f"the estimator {settings.estimator!r} is for counts, and {settings.program!r} has none; use auto."
+            f"the estimator {settings.estimator!r} is for counts, and {settings.program!r} has none; use exact, with a "
+            "linear decoder and the gaussian likelihood, or auto, which takes the sample's own gradient with others."
         )
     meaningless = (() if program.is_count else OF_COUNTS) + (() if program.has_rates else OF_RATES)
     for name in meaningless:
         if getattr(settings, name) != getattr(Settings, name):
             raise UserError(f"{name} means nothing to the program {settings.program!r}; leave it out.")
     _check_networks(settings)
-    _check_estimator(settings)
+    _check_estimator(settings, program)
     if settings.spike_price and not program.is_nonnegative:
         raise UserError(f"spike_price needs a code that is never negative, and {settings.program!r} is; use 0.")
     if program.has_rates:
@@ -131,19 +132,47 @@ def _check_networks(settings: Settings) -> None:
             )
 
 
-def _check_estimator(settings: Settings) -> None:
+def _check_estimator(settings: Settings, program: Program) -> None:
     """Refuse what the estimator would ignore, and temperatures at which it is not defined."""
-    for name, estimators in OF_ESTIMATORS.items():
-        usual = getattr(Settings, name)
-        if getattr(settings, name) != usual and settings.estimator not in estimators:
-            raise UserError(
-                f"{name} means nothing to the estimator {settings.estimator!r}; leave it at {usual} "
-                f"(it is for: {', '.join(estimators)})."
-            )
+    # What auto comes to for a program of one's own is known only when it has run.
+    if settings.estimator != "auto" or program is not UNKNOWN:
+        check_options(settings, _estimator_of(settings))
     cubic = settings.indicator == "cubic" and settings.estimator in ("auto", "arrival-time")
     for name in ("temperature", "temperature_from"):
         if cubic and getattr(settings, name) > 1:
             raise UserError(
                 f"{name} must be <= 1 with the cubic indicator, got {getattr(settings, name)}; "
                 "a wider window would start before time 0."
+            )
+
+
+def _estimator_of(settings: Settings) -> str:
+    """The estimator, and in place of "auto" the one that it comes to for a built-in program of counts."""
+    if settings.estimator != "auto":
+        return settings.estimator
+    return "exact" if settings.decoder == "linear" and settings.likelihood == "gaussian" else "arrival-time"
+
+
+def check_options(settings: Settings, estimator: str) -> None:
+    """Refuse what an estimator would ignore.
+
+    Parameters
+    ----------
+    settings
+        Whose options are looked at.
+    estimator
+        The one that is used: theirs, or what "auto" comes to.
+
+    Raises
+    ------
+    UserError
+        For the first option that differs from its default and means nothing to the estimator.
+    """
+    for name, estimators in OF_ESTIMATORS.items():
+        usual = getattr(Settings, name)
+        if getattr(settings, name) != usual and estimator not in estimators:
+            chosen = "" if estimator == settings.estimator else ", which auto comes to here"
+            raise UserError(
+                f"{name} means nothing to the estimator {estimator!r}{chosen}; leave it at {usual} "
+                f"(it is for: {', '.join(estimators)})."
             )

@@ -67,6 +67,11 @@ class Dataset:
     truth: Mapping[str, np.ndarray] = field(default_factory=_empty)
     labels: Mapping[str, np.ndarray] = field(default_factory=_empty)
 
+    @property
+    def guessed_shape(self) -> tuple[int, int] | None:
+        """`shape` where flat images were taken to be square; None where it is known, or there is none."""
+        return self.shape if self.info.get("shape_is_a_guess") else None
+
 
 def moments(parts: Mapping[str, Float32[np.ndarray, "_ pixel"]]) -> dict[str, dict[str, Any]]:
     """What `info` says of every data set, for each split: number of images, variance and mean over all their pixels."""

@@ -17,6 +17,7 @@ from ppl_pvae.inference.estimators import (
 )
 from ppl_pvae.inference.evidence import Evidence, importance_weighted
 from ppl_pvae.inference.free_energy import FreeEnergy, Parts, Traces, run_program
+from ppl_pvae.inference.observed import check_observed
 from ppl_pvae.inference.refinement import CodeOf, Refinement, refine
 from ppl_pvae.inference.simulation import (
     Prediction,
@@ -52,6 +53,7 @@ __all__ = [
     "Traces",
     "Trainer",
     "check_contract",
+    "check_observed",
     "check_start",
     "divergence_method",
     "draw_posterior",

@@ -105,7 +105,7 @@ def why_not_exact(key: jax.Array, params, model, guide, *args, plate: str = "ima
     try:
         measured = measure(key, elsewhere, x[:2])
     except NotGaussianError as problem:
-        return str(problem)
+        return str(problem).removesuffix(".")
     problems += ["the decoder is not affine"] * _moves(jnp.maximum(measured.bend, measured.turn))
     problems += ["the decoder depends on the image"] * _moves(measured.gain)
     problems += ["the scale of the likelihood depends on the code"] * _moves(measured.scale)

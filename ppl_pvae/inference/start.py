@@ -6,8 +6,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import numpyro.distributions as dist
-from jax.core import Tracer
 from jaxtyping import Array
 
 from ppl_pvae.distributions import base_of, is_users, total_of, without_mask
@@ -16,13 +14,12 @@ from ppl_pvae.inference.divergence import asked_of, divergence_method
 from ppl_pvae.inference.estimators import Exact, Hard
 from ppl_pvae.inference.free_energy import FreeEnergy, run_program
 from ppl_pvae.inference.moves import constraints_in, moved
-from ppl_pvae.inference.supports import reach
+from ppl_pvae.inference.supports import DEPENDENT, reach, wanted
 
 __all__ = ["check_start"]
 
 NOTHING = 1e-9  # share that a block of counts adds to a sum at its end
 ROUNDING = 1e-3  # of a sum of probabilities in single precision
-DEPENDENT = type(dist.constraints.dependent)  # on other arguments: NumPyro itself checks none of these
 
 
 class _Argument(NamedTuple):
@@ -110,22 +107,9 @@ def _arguments(traces, words):
                 if value is None or isinstance(constraint, DEPENDENT) or constraint.event_dim:
                     continue
                 bad, where = jnp.ravel(~jnp.asarray(constraint(value))), (name, room, argument)
-                words.must_be[where] = _wanted(constraint)
+                words.must_be[where] = wanted(constraint)
                 found[where] = _Argument(bad.any(), jnp.ravel(value)[jnp.argmax(bad)])
     return found
-
-
-def _wanted(constraint):
-    """The range of an argument in words."""
-    ends: list[Any] = [getattr(constraint, end, None) for end in ("lower_bound", "upper_bound")]
-    low, high = ends
-    if isinstance(low, Tracer) or isinstance(high, Tracer) or np.ndim(low) or np.ndim(high):
-        return "within its bounds"
-    kind = "a whole number" if constraint.is_discrete else "a number"
-    with jax.ensure_compile_time_eval():
-        from_low = low is not None and f" {'from' if constraint(low) else 'above'} {low:g}"
-        to_high = high is not None and f" {'to' if constraint(high) else 'below'} {high:g}"
-    return kind + (from_low or "") + (to_high or "")
 
 
 def _reached(traces, words):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
@@ -10,7 +11,9 @@ from jax.core import Tracer
 from ppl_pvae.distributions import base_of
 from ppl_pvae.distributions.counted import is_of_counts
 
-__all__ = ["is_count", "is_nonnegative", "reach"]
+__all__ = ["DEPENDENT", "is_count", "is_nonnegative", "reach", "wanted"]
+
+DEPENDENT = type(dist.constraints.dependent)  # on other arguments: NumPyro itself checks none of these
 
 EVENTS = (dist.MultinomialLogits, dist.MultinomialProbs)  # events that are shared out among units
 
@@ -35,3 +38,16 @@ def reach(distribution: dist.Distribution) -> tuple[Any, Any]:
     low, high = getattr(support, "lower_bound", -np.inf), getattr(support, "upper_bound", np.inf)
     # The widest over a batch, whose members may have ranges of their own.
     return jnp.min(jnp.asarray(low)), jnp.max(jnp.asarray(high))
+
+
+def wanted(constraint: Any) -> str:
+    """The range that a constraint leaves to a number, in words."""
+    ends: list[Any] = [getattr(constraint, end, None) for end in ("lower_bound", "upper_bound")]
+    low, high = ends
+    if isinstance(low, Tracer) or isinstance(high, Tracer) or np.ndim(low) or np.ndim(high):
+        return "within its bounds"
+    kind = "a whole number" if constraint.is_discrete else "a number"
+    with jax.ensure_compile_time_eval():
+        from_low = low is not None and f" {'from' if constraint(low) else 'above'} {low:g}"
+        to_high = high is not None and f" {'to' if constraint(high) else 'below'} {high:g}"
+    return kind + (from_low or "") + (to_high or "")

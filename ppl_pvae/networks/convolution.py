@@ -5,6 +5,8 @@ of its input below each other, which is read from memory in order. XLA's own con
 slower than that inside a compiled loop, where training spends its time.
 """
 
+import itertools
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -19,6 +21,7 @@ __all__ = [
     "Convolution",
     "ConvolutionDecoder",
     "ConvolutionEncoder",
+    "ImageSizeError",
     "Mixing",
     "conv_decoder",
     "conv_encoder",
@@ -26,6 +29,10 @@ __all__ = [
 
 SIDE = 3  # of a filter, pixels
 RESIDUAL_SCALE = 0.1  # blocks start close to the identity, which normalisation would see to elsewhere
+
+
+class ImageSizeError(UserError):
+    """Images that a network cannot halve as often as it is asked to: another depth does, or images of another size."""
 
 
 class Convolution(eqx.Module):
@@ -97,7 +104,7 @@ def conv_encoder(size: Size, key: jax.Array) -> ConvolutionEncoder:
     Raises
     ------
     UserError
-        If height and width of the images are not known, or cannot be halved so often.
+        If height and width of the images are not known, or, an ImageSizeError, cannot be halved so often.
     """
     shape, (y, x) = _known(size), _smallest(size)
     layers_key, head_key = random.split(key)
@@ -112,7 +119,7 @@ def conv_decoder(size: Size, key: jax.Array) -> ConvolutionDecoder:
     Raises
     ------
     UserError
-        If height and width of the images are not known, or cannot be halved so often.
+        If height and width of the images are not known, or, an ImageSizeError, cannot be halved so often.
     """
     y, x = _smallest(size)
     layers_key, entry_key = random.split(key)
@@ -152,9 +159,10 @@ def _smallest(size: Size) -> tuple[int, int]:
     y, x = _known(size)
     step = 2**size.depth
     if y % step or x % step:
-        raise UserError(
-            f"a conv network of depth {size.depth} needs height and width that {step} divides, got {y} × {x}; "
-            "use another depth or patch_size."
+        most = next(depth for depth in itertools.count() if y % 2 ** (depth + 1) or x % 2 ** (depth + 1))
+        remedy = f"use a depth of at most {most}" if most else "use an mlp"
+        raise ImageSizeError(
+            f"a conv network of depth {size.depth} needs height and width that {step} divides, got {y} × {x}; {remedy}."
         )
     return y // step, x // step
 

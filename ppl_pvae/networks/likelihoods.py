@@ -1,7 +1,7 @@
 """How pixels, or counts, are distributed around what a decoder gives."""
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 
 from ppl_pvae.distributions import Poisson, SquaredError
 
-__all__ = ["LIKELIHOODS", "Likelihood", "log_softplus"]
+__all__ = ["LIKELIHOODS", "Likelihood", "log_softplus", "shortest"]
 
 FIRST_SCALE = 0.5**0.5  # of a pixel whose noise is learned: where the default likelihood has it for good
 ONLY_EXPONENTIAL = -15.0  # below it log(1 + e^x) is e^x to float32
@@ -46,15 +46,25 @@ def _anything(x):
     return None
 
 
+def shortest(value: Any) -> str:
+    """A number of an image in the fewest digits that tell it from its neighbours: 1.0001 is not 1."""
+    return str(np.asarray(value)[()]).removesuffix(".0")
+
+
 def _outside_unit_interval(x):
-    if x.min() >= 0 and x.max() <= 1:
+    outside = np.count_nonzero((x < 0) | (x > 1))
+    if not outside:
         return None
-    return f"pixels must be from 0 to 1, and these go from {x.min():.4g} to {x.max():.4g}"
+    are = f"{outside:,} of {x.size:,} {'is' if outside == 1 else 'are'} not"
+    return f"pixels must be from 0 to 1, and {are}: these go from {shortest(x.min())} to {shortest(x.max())}"
 
 
 def _no_counts(x):
     odd = x[(x < 0) | (x != np.floor(x))]
-    return f"counts must be whole and not negative, and these have {odd[0]:.4g}" if odd.size else None
+    if not odd.size:
+        return None
+    are = f"{odd.size:,} of {x.size:,} {'is' if odd.size == 1 else 'are'} not"
+    return f"counts must be whole and not negative, and {are}, the first {shortest(odd[0])}"
 
 
 LIKELIHOODS: Mapping[str, Likelihood] = {

@@ -11,6 +11,8 @@ from ppl_pvae.analysis import Verdict, compare
 from ppl_pvae.config import (
     OWN_PROGRAM,
     Settings,
+    about_guess,
+    about_trade,
     from_mapping,
     is_program_file,
     read_program_file,
@@ -18,7 +20,7 @@ from ppl_pvae.config import (
 )
 from ppl_pvae.data import Dataset, from_array, load
 from ppl_pvae.directory import check_directory, check_same
-from ppl_pvae.errors import UserError
+from ppl_pvae.errors import UserError, warn_caller
 from ppl_pvae.models import BUILT_IN, Program, as_program
 from ppl_pvae.run.arrival import arrive, finished_summary, remove_trainings
 from ppl_pvae.run.description import describe_plan
@@ -95,6 +97,7 @@ def train(program, x=None, *, out=None, resume=False, check_convergence=False, p
         check_same_data(plan, folder)
         if finished := _finished(folder, own, resume=resume, check_convergence=check_convergence):
             return finished
+    _remark(plan)
     with _answering_for(plan):
         return _fit(plan, folder, resume=resume, check_convergence=check_convergence, progress=progress)
 
@@ -111,6 +114,7 @@ def fit_to_directory(settings: Settings, out: Path, *, resume: bool, check_conve
         return finished
     plan = _plan(settings, out)
     check_same_data(plan, out)
+    _remark(plan)
     with _answering_for(plan):
         return _fit(plan, out, resume=resume, check_convergence=check_convergence, progress=progress)
 
@@ -172,6 +176,7 @@ def describe(settings: Settings) -> str:
         If data, program and settings do not fit together.
     """
     plan = _plan(settings, None)
+    _remark(plan)
     with _answering_for(plan):
         return describe_plan(plan)
 
@@ -182,6 +187,14 @@ def _plan(settings: Settings, folder: Path | None, dataset: Dataset | None = Non
         return make_plan(settings, data)
     file = program_file_of(settings, folder)
     return make_plan(settings, data, program_in(file), file)
+
+
+def _remark(plan: Plan) -> None:
+    """Warn of what can be fitted and hardly be meant."""
+    data = plan.dataset
+    for remark in (about_trade([plan.settings]), about_guess([plan.settings], data.name, data.guessed_shape)):
+        if remark:
+            warn_caller(remark)
 
 
 def _answering_for(plan: Plan):

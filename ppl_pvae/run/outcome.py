@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from jax import random
 
-from ppl_pvae.analysis import Posterior, Predicted, slopes, summarise
+from ppl_pvae.analysis import Posterior, Predicted, matched_correlations, slopes, summarise
 from ppl_pvae.inference import FreeEnergy, Reparameterised
 from ppl_pvae.inference.evaluation import draw_codes, held_globals, linear_dictionary, read_out
 from ppl_pvae.inference.global_draws import draw_globals
@@ -97,6 +97,17 @@ def _encoder_weights(plan, params):
     return None if weight is None or plan.nets.encoder != "linear" else np.asarray(weight)[:, : plan.nets.units].T
 
 
+def _found_again(plan: Plan, params, posterior: Posterior) -> dict[str, float]:
+    """How much of what was planted in the data a linear decoder has; nothing where either is missing."""
+    planted, found = plan.dataset.truth.get("dictionary"), posterior.dictionary
+    if found is None and plan.nets.decoder == "linear":  # behind a likelihood that bends
+        found = getattr(params.get("decoder"), "weight", None)
+    if planted is None or found is None:
+        return {}
+    alike = matched_correlations(planted, np.asarray(found), signed=not posterior.is_nonnegative)
+    return {"planted_correlation": float(alike.mean()), "least_planted_correlation": float(alike.min())}
+
+
 def _objective(key, plan, params, x, out):
     """What training minimised, as relaxed, at the final β, price and temperature; mean per image."""
     settings, images = plan.settings, len(plan.dataset.train)
@@ -130,6 +141,7 @@ def summary_row(plan: Plan, fitted: Fitted, posterior: Posterior) -> dict[str, A
     copied += ("dispersion", "concentration")
     return {
         **summarise(posterior, settings.beta),
+        **_found_again(plan, fitted.params, posterior),
         "train_free_energy": judged["free_energy"],
         "converged": None,
         "seconds": None,

@@ -1,6 +1,5 @@
 """What one fit consists of, put together and checked before anything is trained or written."""
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
@@ -13,7 +12,7 @@ import optax
 from jax import random
 from numpyro.infer import SVI
 
-from ppl_pvae.config import ProgramFile, Settings, with_training_defaults
+from ppl_pvae.config import ProgramFile, Settings, check_options, with_training_defaults
 from ppl_pvae.data import SPLITS, Dataset
 from ppl_pvae.errors import UserError
 from ppl_pvae.inference import (
@@ -28,13 +27,14 @@ from ppl_pvae.inference import (
     Reparameterised,
     Trainer,
     check_contract,
+    check_observed,
     check_start,
     why_not_exact,
 )
 from ppl_pvae.inference.evaluation import Code, code_of
 from ppl_pvae.models import COORDINATES, Program, Variation, built_in
 from ppl_pvae.models.negative_binomial import START_CONCENTRATION
-from ppl_pvae.networks import LIKELIHOODS, Nets
+from ppl_pvae.networks import LIKELIHOODS, ImageSizeError, Nets
 from ppl_pvae.run.telling import telling_where
 from ppl_pvae.run.used import check_used, fields_read
 
@@ -173,6 +173,15 @@ def make_plan(
     UserError
         If the program and the settings do not fit together: an estimator that does not hold for the program.
     """
+    try:
+        return _planned(settings, dataset, program, file)
+    except ImageSizeError as problem:
+        # Only where patches are cut, photographs or not, can they be of another size.
+        cut = ", or another patch_size" if "patch_size" in dataset.info else ""
+        raise UserError(f"{str(problem).removesuffix('.')}{cut}.") from None
+
+
+def _planned(settings: Settings, dataset: Dataset, program: Program | None, file: ProgramFile | None) -> Plan:
     if settings.augment == "symmetries" and dataset.shape is None:
         raise UserError("augment = symmetries needs images of known height and width; give the data as (image, y, x).")
     own = program is not None
@@ -203,13 +212,14 @@ def _traced(settings: Settings, dataset: Dataset, program: Program, nets: Nets, 
         check_used(settings, seen)
         if "likelihood" in seen:
             _check_likelihood(settings, dataset)
+        check_observed(params, *program, {split: np.asarray(getattr(dataset, split)) for split in SPLITS}, nets)
     code = code_of(params, *program, nets, x)
     settings = _fit_for(settings, code)
     if own or (program, nets) not in _NOT_EXACT:
         _NOT_EXACT[program, nets] = why_not_exact(key, params, *program, x, nets)
     not_exact = _NOT_EXACT[program, nets]
     estimator = _choose(settings, not_exact, code)
-    _check_temperature(settings, estimator)
+    check_options(settings, estimator.name)
     # Whatever the free energy refuses is refused before anything is trained or written.
     _step(key, params, program, x, nets, estimator)
     if own:
@@ -227,7 +237,7 @@ def _step(key, params, program: Program, x, nets: Nets, estimator: Estimator) ->
 
 
 def _check_likelihood(settings: Settings, dataset: Dataset) -> None:
-    """Refuse images that the likelihood gives no probability; warn of a β that a learned variance would undo."""
+    """Refuse images that the likelihood gives no probability."""
     for split in SPLITS:
         problem = LIKELIHOODS[settings.likelihood].unfit(getattr(dataset, split))
         if problem:
@@ -235,12 +245,6 @@ def _check_likelihood(settings: Settings, dataset: Dataset) -> None:
                 f"likelihood = {settings.likelihood} does not fit the {split} images of {dataset.name}: {problem}; "
                 "use the gaussian likelihood, or other data."
             )
-    if settings.noise == "learned" and settings.beta != 1:
-        warnings.warn(
-            f"beta = {settings.beta:g} with a learned variance: the two trade exactly, only beta times the variance "
-            "counts; use noise = fixed, or beta = 1.",
-            stacklevel=2,
-        )
 
 
 def _fit_for(settings: Settings, code: Code) -> Settings:
@@ -263,17 +267,10 @@ def _choose(settings: Settings, not_exact: str | None, code: Code) -> Estimator:
     if problems[name] is not None:
         raise UserError(
             f"the estimator {name!r} does not hold for the program {settings.program!r}: {problems[name]}; "
-            f"use {' or '.join(holding) or 'auto'}."
+            f"use {' or '.join(holding) or 'auto, which takes the own gradient of its samples'}."
         )
     make: Any = ESTIMATORS[name]
     return make(**{field.name: options[field.name] for field in fields(make) if field.name in options})
-
-
-def _check_temperature(settings: Settings, estimator: Estimator) -> None:
-    """Refuse a temperature where "auto" has come to an estimator without one."""
-    for name in ("temperature", "temperature_from"):
-        if getattr(settings, name) != getattr(Settings, name) and not isinstance(estimator, SOFT):
-            raise UserError(f"{name} means nothing to the estimator {estimator.name!r}, used here; leave it out.")
 
 
 def _problems(not_exact: str | None, code: Code) -> dict[str, str | None]:

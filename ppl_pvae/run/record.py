@@ -18,8 +18,9 @@ from ppl_pvae.config import Settings
 from ppl_pvae.errors import UserError
 from ppl_pvae.inference.evaluation import encode
 from ppl_pvae.inference.evidence import importance_weighted
+from ppl_pvae.inference.observed import check_observed
 from ppl_pvae.inference.refinement import refine
-from ppl_pvae.models import Program
+from ppl_pvae.models import BUILT_IN, Program
 from ppl_pvae.networks import LIKELIHOODS, Nets
 from ppl_pvae.run.checking import calibrate, check
 from ppl_pvae.run.refined import as_dataset
@@ -42,6 +43,8 @@ _TABLE = (
     ("r2", "R²", "pooled"),
     ("active_units", "active units", "share"),
     ("rate_mismatch", "largest |log r − log E λ|", ""),
+    ("planted_correlation", "planted elements", "correlation of matched units"),
+    ("least_planted_correlation", "  the worst of them", ""),
 )
 
 
@@ -146,9 +149,7 @@ class Run:
     def _weigh(self, x, draws, seed):
         if draws < 1:
             raise UserError(f"draws must be >= 1, got {draws}.")
-        x = self._images(x)
-        if problem := LIKELIHOODS[self.nets.likelihood].unfit(x):
-            raise UserError(f"likelihood = {self.nets.likelihood} gives these images no probability: {problem}.")
+        x = self._observable(x)
         try:
             return importance_weighted(random.key(seed), self.params, *self.program, self.nets, x, draws=int(draws))
         except ValueError as problem:
@@ -231,6 +232,18 @@ class Run:
             )
         return x
 
+    def _observable(self, x):
+        """The same, each of which has a probability under the likelihood."""
+        x = self._images(x)
+        if problem := LIKELIHOODS[self.nets.likelihood].unfit(x):
+            raise UserError(f"likelihood = {self.nets.likelihood} gives these images no probability: {problem}.")
+        if self.settings.program not in BUILT_IN:
+            try:
+                check_observed(self.params, *self.program, {"given": x}, self.nets)
+            except ValueError as problem:
+                raise UserError(f"program {self.settings.program!r}: {problem}") from None
+        return x
+
     def table(self) -> str:
         """The summary in words and numbers, a line each."""
         rows = [(label, self.summary[key], unit) for key, label, unit in _TABLE if self.summary.get(key) is not None]
@@ -294,10 +307,10 @@ class Run:
         Raises
         ------
         UserError
-            If the images have another number of pixels than those of the training, there are no replicates, or the
-            program makes no images by itself.
+            If the images have another number of pixels than those of the training or no probability under the
+            likelihood, there are no replicates, or the program makes no images by itself.
         """
-        x, shape, wanted = self._images(x), self.nets.shape, {"replicates": replicates, "seed": seed}
+        x, shape, wanted = self._observable(x), self.nets.shape, {"replicates": replicates, "seed": seed}
         return check(self.params, self.program, self.nets, x, shape, **wanted, prediction=prediction)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 
 from ppl_pvae.sweeps.costs import Costs, costs_of
 from ppl_pvae.sweeps.estimate import disk_of, disk_of_path
-from ppl_pvae.sweeps.images import images_of
+from ppl_pvae.sweeps.images import images_of, remark_on
 from ppl_pvae.sweeps.local import cores
 from ppl_pvae.sweeps.path import FOLLOW_ANEW, is_followed, keeps_figure, path_cells, path_task, path_to_follow
 from ppl_pvae.sweeps.programs import check_programs
@@ -22,6 +22,7 @@ def describe_sweep(sweep: Sweep, *, workers: int | None) -> str:
         If data cannot be read, or a program file cannot be fitted.
     """
     images, to_fit = images_of(sweep), sweep.left()
+    remark_on(sweep, images)
     check_programs(to_fit)
     left = {cell.name for cell in to_fit}
     costs = costs_of(sweep, images)

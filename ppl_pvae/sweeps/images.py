@@ -1,20 +1,23 @@
 """The images of a sweep: read once each, and the same that its finished cells were fitted to."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from ppl_pvae.config import Cell, is_program_file, read_about, read_program_file
+from ppl_pvae.config import Cell, about_guess, about_trade, is_program_file, read_about, read_program_file
 from ppl_pvae.data import digest, load
-from ppl_pvae.errors import UserError
+from ppl_pvae.errors import UserError, warn_caller
 from ppl_pvae.sweeps.whole import Sweep
 
-__all__ = ["Images", "images_of"]
+__all__ = ["Images", "images_of", "remark_on"]
 
 
 class Images(NamedTuple):
-    """What a sweep has to know of its data: pixels of an image, and letters that other images would not have."""
+    """What a sweep has to know of its data: pixels of an image, letters that other images would not have, and (y, x)
+    where that is a guess."""
 
     pixels: int
     digest: str
+    guessed_shape: tuple[int, int] | None
 
 
 def images_of(sweep: Sweep) -> dict[str, Images]:
@@ -31,11 +34,23 @@ def images_of(sweep: Sweep) -> dict[str, Images]:
         if which not in known:
             name, patch_size, seed = which
             data = load(name, patch_size=patch_size, seed=seed)
-            known[which] = Images(data.train.shape[1], digest(data))
+            known[which] = Images(data.train.shape[1], digest(data), data.guessed_shape)
     found = {cell.name: known[_data_of(cell)] for cell in sweep.cells}
     for cell in sweep.cells:
         _check_unchanged(sweep, cell, found[cell.name])
     return found
+
+
+def remark_on(sweep: Sweep, images: Mapping[str, Images]) -> None:
+    """Warn of what can be fitted and hardly be meant, once for all cells; their workers say nothing of it."""
+    by_data: dict[str, list[Cell]] = {}
+    for cell in sweep.cells:
+        by_data.setdefault(cell.settings.data or "natural", []).append(cell)
+    remarks = [about_trade(cell.settings for cell in sweep.cells)]
+    for data, cells in by_data.items():
+        remarks.append(about_guess([cell.settings for cell in cells], data, images[cells[0].name].guessed_shape))
+    for remark in filter(None, remarks):
+        warn_caller(remark)
 
 
 def _check_unchanged(sweep: Sweep, cell: Cell, images: Images) -> None:

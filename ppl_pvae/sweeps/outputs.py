@@ -12,7 +12,7 @@ import numpy as np
 from ppl_pvae.analysis.bounds import Bounds, read_bounds
 from ppl_pvae.analysis.sweeps import findings, match_distortion, write_sweep_report
 from ppl_pvae.analysis.sweeps.families import number_of
-from ppl_pvae.config import grid_to_toml
+from ppl_pvae.config import about_trade, grid_to_toml
 from ppl_pvae.sweeps.path import is_followed, keeps_figure, path_cells, path_figure, path_task
 from ppl_pvae.sweeps.task import PATH_FILE
 from ppl_pvae.sweeps.whole import Sweep
@@ -45,7 +45,9 @@ def _write(sweep: Sweep, rows: Sequence[Mapping[str, Any]]) -> None:
     settings = tomllib.loads(grid_to_toml(sweep.grid))
     write_sweep_report(sweep.out / "report.html", rows, found, figures, matches, settings)
     beside = sweep.out / "findings.json.part"
-    text = json.dumps(found | {"matched": matches.as_dict()}, indent=2, allow_nan=False)
+    remark = about_trade(cell.settings for cell in sweep.cells)
+    more = {"matched": matches.as_dict(), "remarks": [remark] if remark else []}
+    text = json.dumps(found | more, indent=2, allow_nan=False)
     beside.write_text(text + "\n", encoding="utf-8")
     beside.replace(sweep.out / "findings.json")
 

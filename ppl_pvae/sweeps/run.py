@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 
 from ppl_pvae.sweeps.cluster import cluster_executor
 from ppl_pvae.sweeps.costs import costs_of
-from ppl_pvae.sweeps.images import images_of
+from ppl_pvae.sweeps.images import images_of, remark_on
 from ppl_pvae.sweeps.local import LocalExecutor, cores
 from ppl_pvae.sweeps.outputs import write_outputs
 from ppl_pvae.sweeps.path import FOLLOW_ANEW, forget_figure, keeps_figure, path_to_follow
@@ -56,8 +56,10 @@ def run_sweep(
     if tasks:
         # As many threads a worker however many cells are left: the digits of a sum depend on them.
         with _executor(cluster, workers or cores()) as where:
-            costs = costs_of(sweep, images_of(sweep)).seconds
+            images = images_of(sweep)
+            costs = costs_of(sweep, images).seconds
             check_programs(sweep.left())
+            remark_on(sweep, images)
             forget_figure(sweep)
             begin_sweep(sweep)
             _fit(sweep, tasks, where, Progress(tasks, done, [costs[task.name] for task in tasks]), problems)

@@ -68,11 +68,13 @@ def test_the_log_of_softplus_keeps_value_and_slope_everywhere():
     ("likelihood", "x", "problem"),
     [
         ("bernoulli", [0.0, 1.0, 0.5], None),
-        ("bernoulli", [0.0, 1.5], "from 0 to 1, and these go from 0 to 1.5"),
+        ("bernoulli", [0.0, 1.5], "from 0 to 1, and 1 of 2 is not: these go from 0 to 1.5"),
+        ("bernoulli", np.float32([0.0, 1.0001]), "these go from 0 to 1.0001"),
         ("bernoulli", [-0.25, 1.0], "these go from -0.25"),
         ("poisson", [0.0, 3.0, 17.0], None),
-        ("poisson", [0.0, 2.5], "have 2.5"),
-        ("poisson", [1.0, -1.0], "have -1"),
+        ("poisson", [0.0, 2.5], "1 of 2 is not, the first 2.5"),
+        ("poisson", [-0.5, -1.0], "2 of 2 are not, the first -0.5"),
+        ("poisson", np.float32([1.0, 3.0001]), "the first 3.0001"),
         ("gaussian", [-1e6, 0.3], None),
     ],
 )

@@ -81,3 +81,22 @@ def straight_through(params, x, beta, ahead):
         step = jnp.moveaxis(step.reshape(len(x), TOP, TOP), 1 + unit, 1)
         total = total + jnp.einsum("inm,im,in->i", step, lax.stop_gradient(each[other]), survival)
     return jnp.mean(total) + listed(params, x, beta, lambda *args: jnp.zeros(()))
+
+
+def nearly_hard_gumbel(params, x, beta):
+    """A function whose gradient is that of whole Gumbel counts of Poisson rates, in the limit of no temperature.
+
+    Two counts m and k tie for the largest with density q(m)q(k), and a softmax between them has the mean slope
+    (m − k)²/2 on either side. So D′(m) (k − m)²/2 stands for each where the gradient itself, Cov(D(n), n) in log λ,
+    has half of (D(k) − D(m))(k − m): they are one for a quadratic D.
+    """
+    held = lax.stop_gradient(params)
+    law = jnp.exp(log_posterior(held, x))  # (image, code)
+    one = jax.grad(lambda z, x: -log_likelihood(held, x[None], z)[0])
+    slopes = jax.vmap(lambda x: jax.vmap(lambda z: one(z, x))(jnp.asarray(CODES, x.dtype)))(x)
+    rate = jnp.exp(encode(held, x))[:, None]
+    width = ((CODES - rate) ** 2 + rate) / 2  # Σ_k q(k) (m − k)²/2, by unit
+    pulled = jnp.sum(law[..., None] * width * slopes, axis=1)
+    total = jnp.sum(pulled * encode(params, x), axis=1)
+    total = total - jnp.sum(law * log_likelihood(params, x, jnp.asarray(CODES, x.dtype)), axis=1)
+    return jnp.mean(total) + listed(params, x, beta, lambda *args: jnp.zeros(()))

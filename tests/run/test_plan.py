@@ -94,6 +94,26 @@ def test_a_concentration_reaches_the_program():
     assert "log_concentration" not in sites
 
 
+@pytest.mark.parametrize(
+    "settings", [{"decoder": "mlp", "width": 5}, {}, {"program": "negative-binomial"}, {"noise": "learned"}]
+)
+def test_options_mean_something_to_auto_if_they_do_to_what_it_comes_to(dataset, settings):
+    """Where settings alone tell what that is, as for built-in programs, they tell right."""
+    if built_in_plan(dataset, **settings).not_exact is None:
+        with pytest.raises(UserError, match="hard means nothing to the estimator 'exact', which auto comes to here"):
+            validate(Settings(hard=True, **settings))
+    else:
+        found = built_in_plan(dataset, hard=True, indicator="sigmoid", **settings)
+        assert found.estimator == ArrivalTime(hard=True, indicator="sigmoid")
+
+
+def test_options_of_auto_are_checked_when_an_own_program_has_run(dataset):
+    assert plan(dataset, (poisson,), hard=True).estimator == ArrivalTime(hard=True)
+    assert plan(dataset, (geometric,), particles=6).estimator == ScoreFunction(6)
+    with pytest.raises(UserError, match="hard means nothing to the estimator 'score-function', which auto comes to"):
+        plan(dataset, (geometric,), hard=True)
+
+
 def test_a_temperature_that_goes_nowhere_is_refused(dataset):
     with pytest.raises(UserError, match="temperature means nothing to the estimator 'reparameterised'"):
         plan(dataset, (normal,), temperature=0.2)
@@ -103,8 +123,12 @@ def test_what_does_not_hold_is_refused_with_what_does(dataset):
     relaxed = "arrival-time or gumbel-softmax or straight-through or score-function"
     with pytest.raises(UserError, match=f"'exact' does not hold .* the decoder is not affine; use {relaxed}"):
         plan(dataset, (poisson,), estimator="exact")
-    with pytest.raises(UserError, match="it relaxes Poisson counts, and the program has none; use auto"):
+    with pytest.raises(
+        UserError, match="it relaxes Poisson counts, and the program has none; use auto, which takes the"
+    ):
         plan(dataset, (normal,), estimator="straight-through")
+    with pytest.raises(UserError, match="the decoder is not affine; use auto, which takes the own gradient"):
+        built_in_plan(dataset, program="gaussian", decoder="mlp", estimator="exact")
 
 
 def test_counts_of_another_family_are_left_to_the_score_function(dataset):
@@ -149,10 +173,24 @@ def test_a_program_with_networks_inside_is_not_exact(dataset):
     assert built_in_plan(dataset, encoder="mlp", width=5).not_exact is None
 
 
-def test_learned_noise_is_exact_and_warns_of_beta(dataset):
+def test_learned_noise_is_exact(dataset):
     assert built_in_plan(dataset, noise="learned").not_exact is None
-    with pytest.warns(UserWarning, match="beta = 2 with a learned variance: the two trade exactly"):
-        built_in_plan(dataset, noise="learned", beta=2.0)
+
+
+@pytest.mark.parametrize(
+    ("cut", "shape", "depth", "remedy"),
+    [
+        (False, (12, 12), 3, "got 12 × 12; use a depth of at most 2."),
+        (True, (12, 12), 3, "use a depth of at most 2, or another patch_size."),
+        (False, (9, 16), 1, "use an mlp."),
+    ],
+)
+def test_a_patch_size_is_a_remedy_only_where_patches_are_cut(cut, shape, depth, remedy):
+    images = from_array(np.random.default_rng(0).normal(size=(60, *shape)), seed=0)
+    images = dataclasses.replace(images, info={**images.info, **({"patch_size": shape[0]} if cut else {})})
+    with pytest.raises(UserError) as refused:
+        built_in_plan(images, encoder="conv", depth=depth)
+    assert str(refused.value).endswith(remedy)
 
 
 @pytest.mark.parametrize(
@@ -166,5 +204,5 @@ def test_images_without_a_probability_are_refused(dataset, likelihood, problem):
 def test_other_likelihoods_are_trained_through_counts(dataset):
     counts = dataclasses.replace(dataset, **{s: np.floor(np.abs(getattr(dataset, s))) for s in SPLITS})
     chosen = built_in_plan(counts, likelihood="poisson")
-    assert "needs a Gaussian likelihood" in chosen.not_exact
+    assert chosen.not_exact.endswith("needs a Gaussian likelihood")
     assert isinstance(chosen.estimator, ArrivalTime)

@@ -393,3 +393,22 @@ def test_what_a_program_raises_in_training_is_told_too(place, capsys):
 def test_a_disk_that_is_full_is_not_blamed_on_the_program():
     with pytest.raises(OSError, match="No space left"), telling_where("mine.py"):
         raise OSError(28, "No space left on device")
+
+
+SPIKES = WHOLE.replace("nets.observe(nets.decode(z))", "Poisson(log_rate=nets.decode(z)).to_event(1)")
+
+
+@pytest.mark.parametrize(("row", "part"), [(0, "train"), (7, "validation"), (9, "test")])
+def test_an_impossible_count_is_refused_wherever_it_is_and_nothing_is_written(row, part, place, capsys):
+    """Rows are split in tens, seven of each for training: one count of -1 among 600."""
+    path, x = write(SPIKES), np.random.default_rng(0).poisson(1.0, (100, 6)).astype(np.float32)
+    x[50 + row, 3] = -1
+    np.save("x.npy", x)
+    given = ["--program", path, "--data", "x.npy", "--units", "3", "--batch-size", "20", "--steps", "10"]
+    assert main([*given, "--out", "run"]) == 2
+    said = capsys.readouterr().err
+    assert f"site 'x' observes the {part} images as Poisson" in said
+    assert "is not, the first -1;" in said
+    assert not Path("run").exists()
+    with pytest.raises(UserError, match=f"the {part} images .* the first -1;"):
+        ppl_pvae.train(Path(path), x, units=3, batch_size=20, steps=10)

@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -17,13 +18,14 @@ from scipy.optimize import linear_sum_assignment
 
 import ppl_pvae
 from ppl_pvae.config import from_mapping, validate
-from ppl_pvae.data import from_array
+from ppl_pvae.data import from_array, load
 from ppl_pvae.distributions import Poisson
 from ppl_pvae.errors import UserError
 from ppl_pvae.inference.checkpoint import flatten
 from ppl_pvae.models import Program, gaussian
 from ppl_pvae.run.plan import make_plan
 
+MODELS = Path(__file__).parents[2] / "models"
 SETTINGS = {"units": 8, "batch_size": 200, "steps": 1500, "learning_rate": 0.02, "evaluate_every": 500}
 
 
@@ -154,14 +156,38 @@ def test_the_evidence_starts_at_the_negative_elbo_and_rises_with_draws(run):
     assert not np.array_equal(run.log_evidence(x[:5], draws=3), run.log_evidence(x[:5], draws=3, seed=1))
 
 
-def test_evidence_refuses_what_has_none(run):
+def spiking(x, nets):
+    with numpyro.plate("image", len(x)):
+        z = numpyro.sample("z", Poisson(jnp.ones(nets.units)).to_event(1))
+        numpyro.sample("x", Poisson(log_rate=nets.decode(z)).to_event(1), obs=x)
+
+
+def test_evidence_and_checks_refuse_what_has_no_probability(run):
     with pytest.raises(UserError, match="draws must be >= 1, got 0"):
         run.log_evidence(np.zeros((3, 36)), draws=0)
     with pytest.raises(UserError, match=r"expected images of shape \(image, 36\), got \(3, 35\)"):
         run.log_evidence(np.zeros((3, 35)))
     counting = replace(run, nets=replace(run.nets, likelihood="poisson"))
-    with pytest.raises(UserError, match="likelihood = poisson gives these images no probability: counts must be whole"):
-        counting.log_evidence(np.full((3, 36), 0.5))
+    for ask in (counting.log_evidence, counting.check):
+        with pytest.raises(UserError, match="likelihood = poisson gives these images no probability: counts must be"):
+            ask(np.full((3, 36), 0.5))
+    own = replace(run, settings=replace(run.settings, program="own"), program=Program(spiking, run.program.guide))
+    for ask in (own.log_evidence, own.check):
+        with pytest.raises(UserError, match=r"site 'x' observes the given images as Poisson, .* 108 of 108 are not"):
+            ask(np.full((3, 36), 0.5))
+
+
+def test_planted_elements_are_looked_for_where_data_have_them(run):
+    """In the rows of a linear decoder, here behind a softplus; the table says what came of it."""
+    few = {"units": 20, "steps": 2, "batch_size": 200, "evaluate_every": 2}
+    counts = ppl_pvae.train(MODELS / "spike_counts.py", **few)
+    planted = load("synthetic-counts").truth["dictionary"]
+    alike = np.corrcoef(planted, flatten(counts.params)["decoder.weight"])[: len(planted), len(planted) :]
+    matched = alike[linear_sum_assignment(alike, maximize=True)]
+    assert_allclose(counts.summary["planted_correlation"], matched.mean(), rtol=1e-5)
+    assert_allclose(counts.summary["least_planted_correlation"], matched.min(), rtol=1e-5)
+    assert "planted elements" in counts.table()
+    assert "planted" not in run.table()
 
 
 def test_a_program_whose_draws_have_no_weight_is_named(run):

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,7 @@ def test_everything_of_a_sweep_is_there(done):
         assert np.isclose(read_bounds(done / "cells" / row["cell"]).bound.mean(), row["log_evidence"])
     found = json.loads((done / "findings.json").read_text())
     assert found["cells"] == 2
+    assert found["remarks"] == []
     assert {"proportion", "trade", "coupling", "sparsity", "pattern", "unchanged", "price"} == set(found["claims"])
     page = (done / "report.html").read_text()
     assert page.count("data:image/png;base64,") == len(list((done / "figures").iterdir()))
@@ -79,6 +81,19 @@ def test_a_dry_run_says_what_would_be_done(done, array, tmp_path, capsys):
     assert not (tmp_path / "new").exists()
     assert main(["--out", str(done), "--resume", "--dry-run"]) == 0
     assert "0 to fit" in capsys.readouterr().out
+
+
+def test_what_is_worth_a_word_is_said_once_as_the_fit_says_it(array, tmp_path, capsys):
+    """Of both cells in one line, in a dry run as before a real one."""
+    np.save(tmp_path / "flat.npy", np.load(array)[:, :4, :4].reshape(-1, 16))
+    flags = ["--noise", "learned", "--encoder", "conv", "--betas", "0.5", "2", "--units", "3"]
+    out = tmp_path / "out"
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        assert main([*flags, "--data", str(tmp_path / "flat.npy"), "--out", str(out), "--dry-run"]) == 0
+    trade, guess = capsys.readouterr().err.splitlines()
+    assert trade.startswith("warning: beta = 0.5, 2 with a learned variance: the two trade exactly")
+    assert guess.startswith("warning: the conv network takes the 16 values")
 
 
 @pytest.mark.slow
