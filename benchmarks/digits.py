@@ -1,7 +1,7 @@
 """Codes of handwritten digits: what they cost, and how well the nearest neighbours in them know the digit.
 
     python benchmarks/digits.py                    all cells; finished ones are kept (about an hour on two cores)
-    python benchmarks/digits.py --networks linear  some of them
+    python benchmarks/digits.py --networks linear --units 10   some of them
     python benchmarks/digits.py --dry-run          the cells that are still to do
     python benchmarks/digits.py --markdown         the finished cells as the tables of digits.md
 
@@ -41,15 +41,16 @@ TRAINING: dict[str, dict[str, Any]] = {
     "linear": {"decoder_bias": True, "batch_size": 500},
     "conv": {"encoder": "conv", "decoder": "conv", "width": 8, "decoder_bias": True, "batch_size": 200},
 }
-STEPS = {"linear": 4000, "conv": 5000}
+STEPS = {"linear": 4000, "conv": 3000}
+UNITS = (10, 512)
 MEASURED = ("free_energy", "train", "silence", "distortion", "coding_rate", "zeros", "activity")
 ACCURACY = tuple(f"knn_{n}{end}" for n in LABELS for end in ("", "_low", "_high"))
 COLUMNS = ("networks", "units", "code", *MEASURED, *ACCURACY, "steps", "seconds")
 
 
-def cells(networks: list[str]) -> Iterator[tuple[str, int, str]]:
+def cells(networks: list[str], sizes: list[int]) -> Iterator[tuple[str, int, str]]:
     for kind in networks:
-        for units in (10, 512):
+        for units in sizes:
             yield from ((kind, units, code) for code in CODES)
 
 
@@ -122,13 +123,14 @@ def _row(line):
 def main() -> None:
     parser = table_parser(__doc__, TABLE)
     parser.add_argument("--networks", nargs="+", choices=TRAINING, default=list(TRAINING))
+    parser.add_argument("--units", nargs="+", type=int, choices=UNITS, default=list(UNITS))
     chosen = parser.parse_args()
     table = Table(chosen.out, COLUMNS)
     if chosen.markdown:
         print(as_markdown(table.lines()))
         return
     data = None if chosen.dry_run else load("mnist")
-    table.fill(cells(chosen.networks), label, lambda cell: run(cell, data), chosen.dry_run)
+    table.fill(cells(chosen.networks, chosen.units), label, lambda cell: run(cell, data), chosen.dry_run)
 
 
 if __name__ == "__main__":

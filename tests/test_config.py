@@ -182,7 +182,8 @@ def test_small_codes_take_more_steps_and_programs_differ_in_speed_and_annealing(
     assert {name: own.weight_scale for name, own in networks.items()} == {"linear": 0.05, "mlp": 0.02, "conv": 0.02}
     assert {(own.prior_speed, own.anneal) for own in networks.values()} == {(30.0, 0.3)}
     deep = [validate(Settings(decoder=name, units=units)) for name in ("mlp", "conv") for units in (10, 512)]
-    assert {(own.prior_speed, own.anneal, own.learning_rate) for own in deep} == {(10.0, 0.5, 0.002)}
+    assert {(own.prior_speed, own.anneal, own.anneal_from) for own in deep} == {(10.0, 0.5, 1.0)}
+    assert poisson.anneal_from == 1e-4
     assert validate(Settings(program="gaussian", decoder="mlp")).anneal == 0.0
     said = validate(Settings(program="gaussian", steps=7, prior_speed=3.0, anneal=0.2))
     assert (said.steps, said.prior_speed, said.anneal) == (7, 3.0, 0.2)

@@ -98,8 +98,8 @@ class Settings:
     anneal: float | None = None
     """Share of the steps over which beta rises and the temperature falls. 0.3 for counts and 512 units or more, less
     for fewer, 0.5 where an mlp or conv network decodes them; for other codes 0, which is none."""
-    anneal_from: float = 1e-4
-    """The beta at which annealing starts."""
+    anneal_from: float | None = None
+    """The beta at which annealing starts, if beta is higher. 1 for counts with an mlp or conv decoder, else 0.0001."""
     temperature_from: float = 1.0
     """The temperature at which annealing starts."""
     log_rate_from: float = -1.5

@@ -19,6 +19,7 @@ class Training(NamedTuple):
 
     prior_speed: float
     anneal: float
+    anneal_from: float
 
 
 START_CONCENTRATION = 10.0  # of negative binomial counts
@@ -36,19 +37,20 @@ def steps_for(units: int) -> int:
 
 
 def training_for(units: int, decoder: str, *, counts: bool) -> Training:
-    """How fast rates learn beside weights, and over which share of the steps beta rises and temperature falls.
+    """How fast rates learn beside weights, and how beta rises and the temperature of draws falls.
 
     While beta is low all units of a count code find work; started at their full price, some stay silent for good. With
     a linear decoder beta is there early, after about 750 of the default steps from 64 units up and fewer below, for
-    rates that were high at a low price to come down. Any other first has to find out what its units could say, from
-    draws, while its noise is charged in full: rates that fall faster than it learns fall silent, and do not return. A
-    rectified Gaussian that has grown dense at a low price never becomes sparse again.
+    rates that were high at a low price to come down. Any other decoder first has to find out from noisy draws what its
+    units could say, and noise is charged in full: where moving a rate away from its prior costs next to nothing, all
+    rates fall to nothing within 200 steps and stay there. Its beta starts at 1, therefore, and what anneals is the
+    temperature. A rectified Gaussian that has grown dense at a low price never becomes sparse again.
     """
     if not counts:
-        return Training(prior_speed=10.0, anneal=0.0)
+        return Training(prior_speed=10.0, anneal=0.0, anneal_from=1e-4)
     if decoder == "linear":
-        return Training(prior_speed=30.0, anneal=round(0.3 * min(1.0, math.sqrt(units / ENOUGH)), 2))
-    return Training(prior_speed=10.0, anneal=0.5)
+        return Training(30.0, anneal=round(0.3 * min(1.0, math.sqrt(units / ENOUGH)), 2), anneal_from=1e-4)
+    return Training(prior_speed=10.0, anneal=0.5, anneal_from=1.0)
 
 
 def learning_rate_for(*networks: str) -> float:

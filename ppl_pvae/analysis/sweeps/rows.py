@@ -28,8 +28,8 @@ DEFAULTS = {
     "decoder_bias": False, "temperature": 0.05, "temperature_from": 1.0, "indicator": "cubic", "hard": False,
     "particles": 4, "augment": "none", "patch_size": 16, "data_seed": 0, "batch_size": 1000,
     "final_learning_rate": 0.0, "optimizer": "adam", "warmup_steps": 100, "decay": 0.5, "decay_shape": "linear",
-    "clip_norm": 500.0, "anneal_from": 1e-4, "log_rate_from": -1.5, "log_rate_to": -0.5, "largest_log_gain": 3.0,
-    "ceiling": "learned", "weight_scale": 0.05,
+    "clip_norm": 500.0, "log_rate_from": -1.5, "log_rate_to": -0.5, "largest_log_gain": 3.0,
+    "ceiling": "learned",
 }  # fmt: skip
 """What goes without saying, of the settings that are the same for every program and number of units by default."""
 
