@@ -141,7 +141,7 @@ def test_a_likelihood_that_is_not_gaussian_is_told(weights, x):
         with numpyro.plate("image", len(x)):
             numpyro.sample("z", some_poisson(x))
 
-    assert probe(model, guide, x) == "site 'x' is Laplace: the exact expectation needs a Gaussian likelihood."
+    assert probe(model, guide, x) == "site 'x' is Laplace: the exact expectation needs a Gaussian likelihood"
 
 
 def test_units_that_are_not_independent_are_told(program, x):
