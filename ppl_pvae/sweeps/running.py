@@ -31,7 +31,7 @@ def fit_all(
     try:
         while left:
             done, left = wait(left, timeout=PATIENCE, return_when=FIRST_COMPLETED)
-            for future in done:
+            for future in (each for each in futures if each in done):  # those that ended together as they began
                 yield futures[future], _problem(future)
             look()
     except BaseException:
