@@ -79,6 +79,7 @@ class Command:
     dry_run: tyro.conf.FlagCreatePairsOff[bool] = False
     """Say which cells would be fitted, and what time and disk they take; write nothing."""
     lists: tyro.conf.OmitArgPrefixes[Lists] = field(default_factory=Lists)  # pyright: ignore[reportInvalidTypeForm]
+    """Settings of the cells: one or several values each."""
 
 
 def parse(arguments: Sequence[str]) -> tuple[Command, Grid | None, Path]:
