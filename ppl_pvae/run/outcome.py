@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from jax import random
 
-from ppl_pvae.analysis import Posterior, Predicted, matched_correlations, slopes, summarise
+from ppl_pvae.analysis import Posterior, Predicted, many_spikes_limit, matched_correlations, slopes, summarise
 from ppl_pvae.inference import FreeEnergy, Reparameterised
 from ppl_pvae.inference.evaluation import draw_codes, held_globals, linear_dictionary, read_out
 from ppl_pvae.inference.global_draws import draw_globals
@@ -108,6 +108,16 @@ def _found_again(plan: Plan, params, posterior: Posterior) -> dict[str, float]:
     return {"planted_correlation": float(alike.mean()), "least_planted_correlation": float(alike.min())}
 
 
+def _many_spikes(plan: Plan, x) -> float | None:
+    """What the free energy comes to as rates grow; None where they cannot, or the decoder or likelihood is another."""
+    s, nets = plan.settings, plan.nets
+    linear = nets.decoder == "linear" and s.likelihood == "gaussian" and s.noise == "fixed"
+    if not (s.program == "poisson" and s.prior == "learned" and linear) or s.spike_price:
+        return None
+    train, bias = np.asarray(plan.dataset.train), nets.has_decoder_bias
+    return many_spikes_limit(train, x, units=s.units, beta=s.beta, decoder_bias=bias).free_energy
+
+
 def _objective(key, plan, params, x, out):
     """What training minimised, as relaxed, at the final β, price and temperature; mean per image."""
     settings, images = plan.settings, len(plan.dataset.train)
@@ -142,6 +152,7 @@ def summary_row(plan: Plan, fitted: Fitted, posterior: Posterior) -> dict[str, A
     return {
         **summarise(posterior, settings.beta),
         **_found_again(plan, fitted.params, posterior),
+        "many_spikes_free_energy": _many_spikes(plan, posterior.x),
         "train_free_energy": judged["free_energy"],
         "converged": None,
         "seconds": None,

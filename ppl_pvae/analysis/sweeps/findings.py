@@ -18,6 +18,7 @@ from ppl_pvae.analysis.sweeps.claims import (
 )
 from ppl_pvae.analysis.sweeps.collapse import GONE, collapses
 from ppl_pvae.analysis.sweeps.families import Family, Row, beta_curves, fitted, price_curves, sort_by_family
+from ppl_pvae.analysis.sweeps.many_spikes import AT_THE_LIMIT, beside_many_spikes, said_of_many_spikes
 from ppl_pvae.analysis.sweeps.operating import budget_points, operating_points
 from ppl_pvae.analysis.sweeps.pattern import pattern
 from ppl_pvae.analysis.sweeps.price import SAME_CURVE, price
@@ -37,6 +38,7 @@ _TOLERANCES = {
     "unchanged_ratio": controls.UNCHANGED_RATIO,
     "collapsed": GONE,
     "same_curve": SAME_CURVE,
+    "at_the_limit": AT_THE_LIMIT,
 }
 
 
@@ -60,10 +62,11 @@ def findings(rows: Sequence[Row], missing: Sequence[str] = ()) -> dict[str, Any]
         (with their names), `families`, `tolerances`, and `claims` by name: `proportion`, `trade`, `coupling`,
         `sparsity`, `pattern`, `unchanged`, `price`; each has `claim`, `verdict`, `reason`, `cells`, `unconverged`,
         `unconverged_cells`, `failed_cells` and its numbers by family and units, with a verdict of their own, held
-        back where their own cells have not converged; `collapse`, what every family has left at each β; `operating`,
+        back where their own cells have not converged; `collapse`, what every family has left at each β;
+        `many_spikes`, Poisson codes beside their limit; `operating`,
         the best cell at each of `ratios` of rest to spike and at those of `budgets`. Numbers are finite or None.
     """
-    done, families = fitted(rows), sort_by_family(rows)
+    done, families, curves = fitted(rows), sort_by_family(rows), beta_curves(rows)
     claims = {name: with_missing(claim, len(missing)) for name, claim in _claims(rows, families).items()}
     verdicts = [row.get("converged") for row in done]
     found = {
@@ -80,7 +83,8 @@ def findings(rows: Sequence[Row], missing: Sequence[str] = ()) -> dict[str, Any]
         "seeds": sorted({row["seed"] for row in rows if row.get("seed") is not None}),
         "tolerances": _TOLERANCES,
         "claims": claims,
-        "collapse": collapses(beta_curves(rows)),
+        "collapse": collapses(curves),
+        "many_spikes": {"lines": said_of_many_spikes(curves), "curves": beside_many_spikes(curves)},
         "operating": {
             "budgets": [asdict(point) for point in budget_points(rows)],
             "ratios": [asdict(point) for point in operating_points(rows)],

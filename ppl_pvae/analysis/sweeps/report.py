@@ -32,6 +32,11 @@ _ATOMS = (
     "judged for convergence; ≠: it came to another solution than the cell of the table, the fit by itself (free energy "
     "by more than 5%, or spikes by more than a factor of 1.2)."
 )
+_LIMIT = (
+    "As the rates of a Poisson code with a linear decoder grow, it becomes a Gaussian channel of fixed noise, and its "
+    "free energy comes to a limit that knows no rates: there a spike costs nothing, and how many there are is left "
+    "open. Codes on the line are such codes; below it, what sparseness gains; filled by the share of zeros."
+)
 _OTHERS = {
     "planes": "What fidelity costs: R² against activity, distortion against nats; a line a family, some β written "
     "beside it; dashed: sending nothing.",
@@ -78,6 +83,7 @@ def write_sweep_report(
         _section("What is left at the largest β", collapse_html(found["collapse"])),
         _matches(matches),
         _operating(rows, figures),
+        _many_spikes(found, figures),
         _section("A price on spikes beside β", page.figure(figures, "price", _PRICE, "wide")),
         _section("The dictionary along β", page.figure(figures, "atoms", _ATOMS, "wide")),
         _trouble(found),
@@ -216,6 +222,12 @@ def _operating(rows: Sequence[Row], figures: Mapping[str, Path]) -> str:
     picture = page.figure(figures, "operating", "The cell with most information for its energy, whatever rest costs "
                           "beside a spike; dotted: the best is at the edge of the grid.", "wide")  # fmt: skip
     return _section("Operating points", f'{picture}{table}<p class="note">{escape(note)}</p>')
+
+
+def _many_spikes(found: Mapping[str, Any], figures: Mapping[str, Path]) -> str:
+    lines = "".join(f"<li>{escape(line)}</li>" for line in found["many_spikes"]["lines"])
+    picture = page.figure(figures, "limit", _LIMIT, "wide")
+    return _section("Beside the limit of many spikes", picture + f"<ul>{lines}</ul>") if lines else ""
 
 
 def _operating_row(point: Operating) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from ppl_pvae.analysis.sweeps.report import story
 from tests.analysis.sweeps.planted import planted_sweep
 from tests.analysis.sweeps.test_findings import ODD
 
-NAMES = ("sparsity", "r2", "planes", "maps", "operating", "price", "atoms")
+NAMES = ("sparsity", "r2", "planes", "maps", "operating", "limit", "price", "atoms")
 
 
 def written(tmp_path, rows, names=()):
@@ -40,7 +40,12 @@ def test_a_whole_report(tmp_path):
     for claim in found["claims"].values():
         assert f">{claim['verdict']}</span><div><p><b>{claim['claim']}" in page
     order = ["converged", "Sparsity over", "Fidelity for energy", "At equal distortion", "Operating points"]
-    order += ["A price on spikes", "The dictionary along", "Cells that ended in an error"]
+    order += [
+        "Beside the limit of many spikes",
+        "A price on spikes",
+        "The dictionary along",
+        "Cells that ended in an error",
+    ]
     order += ["not known to have converged</h2>", "<h2>Settings"]
     places = [page.index(each) for each in order[:-2]] + [page.rindex(each) for each in order[-2:]]
     assert places[1:] == sorted(places[1:])

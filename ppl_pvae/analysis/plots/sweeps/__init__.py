@@ -2,6 +2,7 @@
 
 from ppl_pvae.analysis.plots.sweeps.atoms import atoms_along_beta
 from ppl_pvae.analysis.plots.sweeps.best import best
+from ppl_pvae.analysis.plots.sweeps.dense import beside_limit
 from ppl_pvae.analysis.plots.sweeps.draw import draw_sweep
 from ppl_pvae.analysis.plots.sweeps.maps import maps
 from ppl_pvae.analysis.plots.sweeps.over_beta import over_beta
@@ -9,4 +10,14 @@ from ppl_pvae.analysis.plots.sweeps.planes import planes
 from ppl_pvae.analysis.plots.sweeps.priced import priced
 from ppl_pvae.analysis.plots.sweeps.solutions import Solution
 
-__all__ = ["Solution", "atoms_along_beta", "best", "draw_sweep", "maps", "over_beta", "planes", "priced"]
+__all__ = [
+    "Solution",
+    "atoms_along_beta",
+    "beside_limit",
+    "best",
+    "draw_sweep",
+    "maps",
+    "over_beta",
+    "planes",
+    "priced",
+]

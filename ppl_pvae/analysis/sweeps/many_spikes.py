@@ -1,0 +1,90 @@
+"""Poisson codes beside the limit of many spikes: where a spike costs nothing, and where sparse codes do better."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ppl_pvae.analysis.sweeps.families import Curve, Point
+from ppl_pvae.analysis.sweeps.phrases import about, curve_name
+
+__all__ = ["AT_THE_LIMIT", "beside_many_spikes", "excess_of", "has_limit", "said_of_many_spikes"]
+
+AT_THE_LIMIT = 0.01
+"""A free energy is at the limit that is nearer than this share of it."""
+_KEY = "many_spikes_free_energy"
+
+
+def has_limit(curve: Curve) -> bool:
+    """Whether the limit of any point of a curve is known."""
+    return any(excess_of(point) is not None for point in curve.points)
+
+
+def excess_of(point: Point) -> float | None:
+    """Free energy less that of the limit, nats per image, in the mean over seeds; None where that has none."""
+    free_energy, limit = point.mean("free_energy"), point.mean(_KEY)
+    return None if free_energy is None or limit is None else free_energy - limit
+
+
+def beside_many_spikes(curves: Sequence[Curve]) -> list[dict[str, Any]]:
+    """Every Poisson code that has such a limit.
+
+    Parameters
+    ----------
+    curves
+        Of all families, over β.
+
+    Returns
+    -------
+    list
+        Whose each is, and by β `limit` (its free energy), `excess` (of the code's own over it), `zeros` and
+        `spikes_per_image`; `at_the_limit`, the β at which the code is within 1% of it.
+    """
+    return [
+        about(curve)
+        | {"limit": [point.mean(_KEY) for point in curve.points]}
+        | {"excess": [excess_of(point) for point in curve.points]}
+        | {name: [point.mean(name) for point in curve.points] for name in ("zeros", "spikes_per_image")}
+        | {"at_the_limit": [point.beta for point in _near(curve)]}
+        for curve in curves
+        if has_limit(curve)
+    ]
+
+
+def said_of_many_spikes(curves: Sequence[Curve]) -> list[str]:
+    """Where each code lies, in a sentence each."""
+    return [_said(curve) for curve in curves if has_limit(curve)]
+
+
+def _near(curve: Curve) -> list[Point]:
+    return [point for point in curve.points if _is_near(point)]
+
+
+def _is_near(point: Point) -> bool:
+    excess, limit = excess_of(point), point.mean(_KEY)
+    return excess is not None and limit is not None and abs(excess) <= AT_THE_LIMIT * limit
+
+
+def _said(curve: Curve) -> str:
+    near, far = _near(curve), [point for point in curve.points if not _is_near(point)]
+    there = [excess for point in far if (excess := excess_of(point)) is not None]
+    below, above = [-each for each in there if each < 0], [each for each in there if each > 0]
+    pieces = []
+    if near:
+        spikes = [value for point in near if (value := point.mean("spikes_per_image")) is not None]
+        told = f", with {_range(spikes, 0)} spikes per image" if spikes else ""
+        pieces.append(f"within {100 * AT_THE_LIMIT:.0f}% of it at β = {_betas(near)}{told}")
+    for values, word in ((below, "below"), (above, "above")):
+        if values:
+            points = [point for point in far if ((excess_of(point) or 0.0) < 0) == (word == "below")]
+            pieces.append(f"{_range(values, 1)} nats {word} it at β = {_betas(points)}")
+    return f"{curve_name(curve)}: {'; '.join(pieces)}."
+
+
+def _betas(points: Sequence[Point]) -> str:
+    return ", ".join(f"{point.beta:g}" for point in points)
+
+
+def _range(values: Sequence[float], digits: int) -> str:
+    ends = [f"{value:,.{digits}f}" for value in (min(values), max(values))]
+    return ends[0] if ends[0] == ends[1] else " to ".join(ends)

@@ -1,0 +1,35 @@
+"""Dense Poisson codes end at the limit of many spikes, and only those that have one are told of it."""
+
+import numpy as np
+import pytest
+
+import ppl_pvae
+
+RNG = np.random.default_rng(0)
+SCALES = np.r_[4.0, 3, 2.5, 2, 1.5, 1.2, np.full(30, 0.1)]
+MIXING = np.linalg.qr(RNG.normal(size=(36, 36)))[0]
+IMAGES = (RNG.normal(size=(4000, 36)) * SCALES @ MIXING).reshape(-1, 6, 6).astype(np.float32)
+
+
+@pytest.mark.parametrize("more", [{"units": 8, "beta": 1.0}, {"units": 4, "beta": 1.0}, {"units": 8, "beta": 0.3}])
+def test_gaussian_images_are_sent_at_the_limit(more):
+    """Nothing sparse is there to be found: free energies are within 1%, with hundreds of spikes an image."""
+    summary = ppl_pvae.train("poisson", IMAGES, steps=1000, batch_size=200, **more).summary
+    assert summary["free_energy"] == pytest.approx(summary["many_spikes_free_energy"], rel=0.01)
+    assert summary["free_energy"] < 0.6 * summary["silent_free_energy"]
+    assert summary["spikes_per_image"] > 100
+
+
+@pytest.mark.parametrize(
+    ("program", "settings"),
+    [
+        ("rectified-gaussian", {}),
+        ("poisson", {"prior": "fixed"}),
+        ("poisson", {"spike_price": 0.1}),
+        ("poisson", {"decoder": "mlp", "estimator": "arrival-time"}),
+        ("poisson", {"noise": "learned"}),
+    ],
+)
+def test_who_has_none_is_not_told_of_one(program, settings):
+    summary = ppl_pvae.train(program, IMAGES, units=4, steps=2, batch_size=50, **settings).summary
+    assert summary["many_spikes_free_energy"] is None
