@@ -5,10 +5,12 @@ from typing import Literal
 import jax.numpy as jnp
 import numpyro.distributions as dist
 from jax import random
-from jax.scipy.special import log_ndtr, ndtr
+from jax.scipy.special import log_ndtr
 from jax.scipy.stats import norm
 from numpyro.distributions import constraints
 from numpyro.distributions.util import promote_shapes, validate_sample
+
+from ppl_pvae.distributions.normal_tails import log_tail, normal_tails
 
 __all__ = ["RectifiedNormal", "rectified_kl"]
 
@@ -53,14 +55,14 @@ class RectifiedNormal(dist.Distribution):
     @property
     def mean(self):
         # E h = σφ(a) + μΦ(a), a = μ/σ
-        a = self.loc / self.scale
-        return self.scale * norm.pdf(a) + self.loc * ndtr(a)
+        density, above, _ = normal_tails(self.loc / self.scale)
+        return self.scale * density + self.loc * above
 
     @property
     def variance(self):
         # E h² − (E h)² = σ²[Φ(a) + a²Φ(a)Φ(−a) + aφ(a)(Φ(−a) − Φ(a)) − φ(a)²]: so grouped, nothing cancels for a ≫ 1
         a = self.loc / self.scale
-        density, above, below = norm.pdf(a), ndtr(a), ndtr(-a)
+        density, above, below = normal_tails(a)
         spread = above + a**2 * above * below + a * density * (below - above) - density**2
         return self.scale**2 * jnp.maximum(spread, 0.0)
 
@@ -73,9 +75,9 @@ def rectified_kl(q: RectifiedNormal, p: RectifiedNormal):
          + [σ²(Φ(a) − aφ(a)) + 2(μ − m)σφ(a) + (μ − m)²Φ(a)]/(2s²)
     """
     a = q.loc / q.scale
-    density, above = norm.pdf(a), ndtr(a)
+    density, above, below = normal_tails(a)
     shift = q.loc - p.loc
     own = above - a * density
-    silent = ndtr(-a) * (log_ndtr(-a) - log_ndtr(-p.loc / p.scale))
+    silent = below * (log_tail(below) - log_ndtr(-p.loc / p.scale))
     cross = q.scale**2 * own + 2 * shift * q.scale * density + shift**2 * above
     return silent + above * jnp.log(p.scale / q.scale) - 0.5 * own + cross / (2 * p.scale**2)
