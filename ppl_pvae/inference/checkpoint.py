@@ -64,10 +64,13 @@ def _save_beside(path: Path, arrays: Mapping[str, np.ndarray]) -> Path:
     return beside
 
 
-def save_checkpoint(folder: Path, step: int, state: Any) -> None:
-    """Keep the newest two states of a training: checkpoint.npz and checkpoint-previous.npz."""
+def save_checkpoint(folder: Path, step: int, state: Any, seconds: float = 0.0) -> None:
+    """Keep the newest two states of a training: checkpoint.npz and checkpoint-previous.npz.
+
+    `seconds` is what the training has taken so far, in all processes that had a part in it.
+    """
     newest = folder / "checkpoint.npz"
-    beside = _save_beside(newest, flatten(state) | {"step": np.asarray(step)})
+    beside = _save_beside(newest, flatten(state) | {"step": np.asarray(step), "seconds": np.asarray(seconds)})
     if newest.exists():
         os.replace(newest, folder / "checkpoint-previous.npz")
     os.replace(beside, newest)

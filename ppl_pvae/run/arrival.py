@@ -119,13 +119,12 @@ def train_stage(plan: Plan, folder: Path, shorter: Stage | None) -> Stage:
     if shorter is not None and not any((inside / f"checkpoint{end}.npz").exists() for end in ("", "-previous")):
         shutil.copyfile(shorter.folder / "metrics.jsonl", inside / "metrics.jsonl")
         # Last: with it the training has begun.
-        save_arrays(
-            inside / "checkpoint.npz", load_arrays(shorter.folder / "checkpoint.npz") | {"step": np.asarray(half)}
-        )
+        begun = load_arrays(shorter.folder / "checkpoint.npz") | {"step": np.asarray(half), "seconds": np.asarray(0.0)}
+        save_arrays(inside / "checkpoint.npz", begun)
     fitted = fit_parameters(plan, inside, resume=True)
     write_params(inside, fitted.params)
     judged = {name: v if math.isfinite(v) else None for name, v in judge(plan, fitted.params).items()}
-    seconds = round(time.perf_counter() - begin, 2)
+    seconds = round(fitted.earlier_seconds + time.perf_counter() - begin, 2)
     write_json(done, {"judged": judged, "seconds": seconds})
     return Stage(plan, inside, judged, seconds)
 

@@ -26,8 +26,9 @@ def finish(
 ) -> Run:
     """The run of some parameters; in a directory summary.json is written last, so that a run that has one is complete.
 
-    `begin` is when it began, by `time.perf_counter`.
+    `begin` is when this process began with it, by `time.perf_counter`; what earlier ones took is counted, too.
     """
+    begin -= fitted.earlier_seconds
     about = {"program": plan.settings.program, "data": plan.dataset.name}
     tree = datatree(posterior, about, describe_prediction(plan, fitted.params))
     summary = summary | {"seconds": round(time.perf_counter() - begin, 2)}

@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -102,10 +103,11 @@ class _Progress:
 
 
 class Fitted(NamedTuple):
-    """The outcome of a training: parameters by name, and the history of its metrics."""
+    """The outcome of a training: parameters by name, the history of its metrics, and what processes before took."""
 
     params: Mapping[str, Any]
     history: list[dict[str, Any]]
+    earlier_seconds: float = 0.0
 
 
 def fit_parameters(plan: Plan, folder: Path | None = None, *, resume: bool = False, progress: bool = False) -> Fitted:
@@ -117,10 +119,11 @@ def fit_parameters(plan: Plan, folder: Path | None = None, *, resume: bool = Fal
         If training diverges, or the checkpoint is damaged or belongs to another program.
     """
     trainer = plan.trainer()
-    history = History(folder)
+    history, earlier, begin = History(folder), 0.0, time.perf_counter()
     if folder and resume:
         if saved := _newest_checkpoint(folder):
             trainer.state, trainer.step = restore(trainer.state, saved), int(saved["step"])
+            earlier = float(saved.get("seconds", 0.0))
         history.resume_at(trainer.step)
     settings, steps = plan.settings, trainer.recipe.steps
     history.add({"event": "start", "step": trainer.step})
@@ -133,10 +136,10 @@ def fit_parameters(plan: Plan, folder: Path | None = None, *, resume: bool = Fal
             if trainer.step % settings.evaluate_every == 0 or trainer.step == steps:
                 bar.tell(trainer.step, _evaluate(plan, trainer, history))
             if folder and (trainer.step % settings.checkpoint_every == 0 or trainer.step == steps):
-                save_checkpoint(folder, trainer.step, trainer.state)
+                save_checkpoint(folder, trainer.step, trainer.state, earlier + time.perf_counter() - begin)
     finally:
         bar.close()
-    return Fitted(trainer.params, history.lines)
+    return Fitted(trainer.params, history.lines, earlier)
 
 
 def _newest_checkpoint(folder):

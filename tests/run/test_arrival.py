@@ -165,8 +165,8 @@ def test_stopped_anywhere_and_continued_it_ends_the_same(settings, data, undistu
 
     counted = []
 
-    def dies(folder, step, state):
-        save(folder, step, state)
+    def dies(folder, step, state, seconds):
+        save(folder, step, state, seconds + 1000.0)
         counted.append(step)
         if len(counted) == saved:
             raise Died
@@ -179,6 +179,7 @@ def test_stopped_anywhere_and_continued_it_ends_the_same(settings, data, undistu
     assert not (tmp_path / "cell" / "summary.json").exists()
     again = cell(settings, tmp_path / "cell", data)
     assert comparable(again) == comparable(undisturbed[1])
+    assert undisturbed[1]["seconds"] < 1000.0 < again["seconds"]  # what the process took that died is counted
     ours, theirs = (load_arrays(folder / "params.npz") for folder in (tmp_path / "cell", undisturbed[0]))
     assert all(np.array_equal(ours[name], theirs[name]) for name in theirs)
 
