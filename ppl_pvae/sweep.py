@@ -12,7 +12,7 @@ from typing import Annotated, Any, get_args, get_type_hints
 import tyro
 
 from ppl_pvae.command import answer, read_flags
-from ppl_pvae.config import PLURALS, Grid, Settings, from_mapping, over, read_grid
+from ppl_pvae.config import PLURALS, Grid, Settings, check_grid, from_mapping, over, read_grid
 from ppl_pvae.directory import free_directory
 from ppl_pvae.errors import UserError
 
@@ -97,10 +97,6 @@ def parse(arguments: Sequence[str]) -> tuple[Command, Grid | None, Path]:
     command = read_flags(Command, "python -m ppl_pvae.sweep", written, Command(), flags)
     if command.workers is not None and command.workers < 1:
         raise UserError(f"workers must be >= 1, got {command.workers}; leave it out for one per core.")
-    if command.max_doublings is not None and not 0 <= command.max_doublings <= 20:
-        raise UserError(f"max_doublings must be from 0 to 20, got {command.max_doublings}; 4 are usual.")
-    if command.match_distortion is not None and not 0 <= command.match_distortion < float("inf"):
-        raise UserError(f"match_distortion must be >= 0, got {command.match_distortion}; it is in nats per image.")
     part_of(command.shard)
     chosen = {PLURALS.get(name, name): values for name, values in asdict(command.lists).items() if values}
     for name, values in chosen.items():
@@ -136,6 +132,9 @@ def _check_values(arguments: Sequence[str]) -> None:
 def _with_options(grid: Grid, command: Command) -> Grid:
     names = ("max_doublings", "warm_start", "match_distortion", "path_units")
     said = {name: getattr(command, name) for name in names if getattr(command, name) is not None}
+    # A part of a recipe may lack the size whose path the whole follows; who names one means it.
+    named = grid if "path_units" in said else replace(grid, path_units=None)
+    check_grid(replace(named, **said))
     return replace(grid, **said)
 
 
@@ -168,7 +167,7 @@ def _run(arguments: Sequence[str]) -> int:
     if grid is None:
         sweep = open_sweep(_with_options(sweep.grid, command), out, resume=True)
     if command.dry_run:
-        print(describe_sweep(sweep, workers=command.workers))
+        print(describe_sweep(sweep, workers=command.workers, shard=part_of(command.shard)))
         return 0
     failed = run_sweep(sweep, workers=command.workers, cluster=command.cluster, shard=part_of(command.shard))
     print(f"results: {out} (open {out / 'report.html'})")

@@ -1,5 +1,6 @@
 """Grids: what a recipe may say, which cells it has, what they are called, and what is refused."""
 
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -119,11 +120,18 @@ def test_programs_are_picked_from_the_blocks_that_have_them(tmp_path):
         ('programs = ["poisson", "rectified-gaussian"]\npays = "code"', "pays means nothing to the program 'poisson'"),
         ("max_doublings = 'many'", "max_doublings must be of type int"),
         ("betas = [", "no valid TOML"),
+        ("betas = 1\nmax_doublings = -1", "max_doublings must be from 0 to 20, got -1"),
+        ("betas = 1\nmax_doublings = 60", "max_doublings must be from 0 to 20, got 60"),
+        ("betas = 1\nmatch_distortion = nan", "match_distortion must be >= 0 and finite, got nan"),
+        ("betas = 1\nmatch_distortion = -5", "match_distortion must be >= 0 and finite, got -5"),
+        ("betas = 1\nunits = [8, 16]\npath_units = 9", "a number of units in the grid (8, 16), got 9"),
+        ("betas = 1\npath_units = 9", "a number of units in the grid (512), got 9"),
+        ("[[grid]]\nbetas = 1\nmax_doublings = 2", "max_doublings holds for the whole sweep; put it above"),
     ],
 )
 def test_what_cannot_be_is_refused_in_a_line(tmp_path, text, said):
     path = written(tmp_path, text)
-    with pytest.raises(UserError, match=said.replace("[", r"\[")) as problem:
+    with pytest.raises(UserError, match=re.escape(said)) as problem:
         cells_of(read_grid(path))
     assert len(str(problem.value).splitlines()) == 1
 

@@ -37,8 +37,9 @@ def many_spikes_limit(
 ) -> Limit:
     """Free energy that a Poisson code with a linear decoder approaches as all of its prior rates r grow.
 
-    It is no bound: a sparse code can lie below it, and where there are more units than directions worth sending it
-    does. A dense code lies on it, whatever its rates are: there a spike costs nothing.
+    It is no bound: of images with sparse structure a sparse code of many units lies below it. A dense code lies close
+    to it over a wide range of rates: there a spike costs next to nothing. Rates that are capped (here at e^5.3, some
+    200 spikes) keep codes above it where β is small and they would be larger.
 
     Parameters
     ----------

@@ -20,7 +20,18 @@ from ppl_pvae.config.validation import validate
 from ppl_pvae.errors import UserError
 from ppl_pvae.names import nearest
 
-__all__ = ["PLURALS", "Block", "Cell", "Grid", "cells_of", "grid_to_toml", "over", "read_grid", "start_steps"]
+__all__ = [
+    "PLURALS",
+    "Block",
+    "Cell",
+    "Grid",
+    "cells_of",
+    "check_grid",
+    "grid_to_toml",
+    "over",
+    "read_grid",
+    "start_steps",
+]
 
 PLURALS: Mapping[str, str] = {"programs": "program", "betas": "beta", "seeds": "seed"}
 """Names of lists in recipes and flags, and the settings that they are of; any other list has its setting's name."""
@@ -29,6 +40,7 @@ Block = Mapping[str, tuple[Any, ...]]
 """Values of settings, of which all combinations are fitted."""
 
 LONGEST_NAME = 120
+MOST_DOUBLINGS = 20
 _NAMES = tuple(field.name for field in fields(Settings))
 
 
@@ -108,7 +120,31 @@ def read_grid(path: Path) -> Grid:
     if not all(blocks):
         where = "it" if tables is None else "a table [[grid]]"
         raise UserError(f"in the recipe {path}: {where} sets nothing; say what to fit, such as betas = [0.1, 1].")
-    return Grid(tuple(blocks), **options)
+    try:
+        return check_grid(Grid(tuple(blocks), **options))
+    except UserError as error:
+        raise UserError(f"in the recipe {path}: {error}") from None
+
+
+def check_grid(grid: Grid) -> Grid:
+    """The grid, if what is said of it as a whole can be.
+
+    Raises
+    ------
+    UserError
+        For an option out of its range, or a path along β of a size that no value in the grid has.
+    """
+    if not 0 <= grid.max_doublings <= MOST_DOUBLINGS:
+        raise UserError(f"max_doublings must be from 0 to {MOST_DOUBLINGS}, got {grid.max_doublings}; 4 are usual.")
+    if grid.match_distortion is not None and not 0 <= grid.match_distortion < float("inf"):
+        raise UserError(
+            f"match_distortion must be >= 0 and finite, got {grid.match_distortion}; it is in nats per image."
+        )
+    sizes = dict.fromkeys(units for block in grid.blocks for units in block.get("units", (Settings().units,)))
+    if grid.path_units is not None and grid.path_units not in sizes:
+        told = ", ".join(map(str, sizes))
+        raise UserError(f"path_units must be a number of units in the grid ({told}), got {grid.path_units}.")
+    return grid
 
 
 def _option(path: Path, name: str, value: Any) -> Any:
@@ -121,8 +157,10 @@ def _option(path: Path, name: str, value: Any) -> Any:
 
 def _block(path: Path, table: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
     block: dict[str, tuple[Any, ...]] = {}
-    known = [*PLURALS, *_NAMES, *_OPTIONS, "grid"]
+    known = [*PLURALS, *_NAMES, *_OPTIONS, "grid"]  # the nearest of which is asked after
     for key, value in table.items():
+        if key in _OPTIONS:  # those at the top were taken out before
+            raise UserError(f"in the recipe {path}: {key} holds for the whole sweep; put it above the tables [[grid]].")
         if key not in PLURALS and key not in _NAMES:
             near = nearest(key, known, likeness=0.0)
             raise UserError(f"in the recipe {path}: unknown key {key!r}; did you mean {near!r}?")

@@ -63,6 +63,6 @@ def weight_scale_for(*networks: str) -> float:
     return 0.05 if set(networks) == {"linear"} else 0.02
 
 
-def may_go_on(beta: float, anneal: float | None) -> bool:
+def may_go_on(beta: float, anneal: float | None, spike_price: float) -> bool:
     """Whether a training that goes on from a shorter one ends as one from the first step does, as far as is known."""
-    return not anneal or (anneal <= HALF and beta <= DEAR)
+    return not anneal or (anneal <= HALF and beta <= DEAR and spike_price == 0)

@@ -22,6 +22,7 @@ T = TypeVar("T")
 DRAWN_IMAGES = 100
 DRAWS = 20  # of the codes of each, and of latents of the whole data set
 PRIOR_DRAWS = 500
+SMALL_MEAN = 1e-3  # ‖mean image‖² as a share of the variance: whitened patches have 4e-4
 JUDGED_IMAGES = 10_000  # training images on which convergence is judged
 
 
@@ -109,12 +110,18 @@ def _found_again(plan: Plan, params, posterior: Posterior) -> dict[str, float]:
 
 
 def _many_spikes(plan: Plan, x) -> float | None:
-    """What the free energy comes to as rates grow; None where they cannot, or the decoder or likelihood is another."""
-    s, nets = plan.settings, plan.nets
+    """What the free energy of Poisson counts comes to as rates grow; None where that has no closed form.
+
+    Which is with another decoder or likelihood, where spikes have a price, where training makes images up, and for an
+    encoder that has no bias to take the mean of the images away, unless that is close to zero.
+    """
+    s, nets, train = plan.settings, plan.nets, np.asarray(plan.dataset.train)
     linear = nets.decoder == "linear" and s.likelihood == "gaussian" and s.noise == "fixed"
-    if not (s.program == "poisson" and s.prior == "learned" and linear) or s.spike_price:
+    if not (s.program == "poisson" and linear and s.augment == "none") or s.spike_price:
         return None
-    train, bias = np.asarray(plan.dataset.train), nets.has_decoder_bias
+    if not s.encoder_bias and np.sum(train.mean(0) ** 2) > SMALL_MEAN * np.sum(train.var(0)):
+        return None
+    bias = nets.has_decoder_bias
     return many_spikes_limit(train, x, units=s.units, beta=s.beta, decoder_bias=bias).free_energy
 
 

@@ -13,15 +13,18 @@ from ppl_pvae.sweeps.whole import Sweep
 __all__ = ["describe_sweep"]
 
 
-def describe_sweep(sweep: Sweep, *, workers: int | None) -> str:
+def describe_sweep(sweep: Sweep, *, workers: int | None, shard: tuple[int, int] | None = None) -> str:
     """The cells, those that are finished marked, the path along β, and what time and disk they will take.
+
+    Of one part (i, n) where there are several; the path goes with the first.
 
     Raises
     ------
     UserError
         If data cannot be read, or a program file cannot be fitted.
     """
-    images, to_fit = images_of(sweep), sweep.left()
+    mine = {cell.name for cell in sweep.part(shard)}
+    images, to_fit = images_of(sweep), [cell for cell in sweep.left() if cell.name in mine]
     remark_on(sweep, images)
     check_programs(to_fit)
     left = {cell.name for cell in to_fit}
@@ -31,18 +34,19 @@ def describe_sweep(sweep: Sweep, *, workers: int | None) -> str:
         f"{cell.name}  from {cell.settings.steps} steps, about {costs.seconds[cell.name]:.0f} s"
         if cell.name in left
         else f"{cell.name}  done"
-        for cell in sweep.cells
+        for cell in sweep.part(shard)
     ]
-    follow = path_to_follow(sweep)
+    first = shard is None or shard[0] == 1
+    follow = path_to_follow(sweep) if first else None
     workers = workers or cores()
     hours = sum(costs.seconds[name] for name in [*left, *([follow.name] if follow else [])]) / 3600
     threads = max(1, cores() // workers)
-    disk = disk_of(sweep.cells, pixels) + _disk_of_path(sweep, pixels)
+    disk = disk_of(sweep.part(shard), pixels) + (_disk_of_path(sweep, pixels) if first else 0)
     return "\n".join(
         [
             *lines,
-            *_path_line(sweep, costs),
-            f"cells   {len(sweep.cells)}, {len(left)} to fit{' and a path along β' if follow else ''}, steps doubled "
+            *(_path_line(sweep, costs) if first else []),
+            f"cells   {len(mine)}, {len(left)} to fit{' and a path along β' if follow else ''}, steps doubled "
             f"{sweep.grid.max_doublings} times at most",
             f"time    about {hours:.1f} hours of a core, {hours / workers / threads:.1f} on {workers} workers"
             f"{_by_what(left, costs)}",

@@ -44,7 +44,7 @@ def run_sweep(
         If data cannot be read, a program file cannot be fitted, or nobody answers at the address; nothing is written
         then.
     """
-    mine = _names(sweep, shard)
+    mine = {cell.name for cell in sweep.part(shard)}
     tasks = [task for task in sweep.tasks() if task.name in mine]
     done = len(mine) - len(tasks)
     path = path_to_follow(sweep)
@@ -69,12 +69,6 @@ def run_sweep(
         problems["report"] = f"{problem.strerror or problem}; the table before it is whole"
         print(f"warning: the report cannot be written: {problems['report']}", file=sys.stderr)
     return problems
-
-
-def _names(sweep: Sweep, shard: tuple[int, int] | None) -> set[str]:
-    """The cells of a part: every n-th, so that parts take equally long."""
-    at, count = shard or (1, 1)
-    return {cell.name for cell in sweep.cells[at - 1 :: count]}
 
 
 def _executor(cluster: str | None, workers: int) -> AbstractContextManager[Executor]:

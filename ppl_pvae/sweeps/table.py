@@ -7,6 +7,7 @@ from typing import Any
 
 from ppl_pvae.config import Cell, Grid, Settings
 from ppl_pvae.directory import read_summary
+from ppl_pvae.errors import UserError
 
 __all__ = ["is_row_of", "row_of", "varied"]
 
@@ -29,7 +30,10 @@ def row_of(cell: Cell, folder: Path, columns: Sequence[str], problem: str | None
     said = {"cell": cell.name, "error": problem} | {name: getattr(cell.settings, name) for name in (*_ALWAYS, *columns)}
     if problem is not None:
         return said
-    summary = read_summary(folder)
+    try:
+        summary = read_summary(folder)
+    except UserError as damaged:
+        return said | {"error": str(damaged)}
     if summary is None:
         return None
     plain = {name: value for name, value in summary.items() if not isinstance(value, dict | list)}

@@ -32,6 +32,11 @@ class Sweep:
         """Where a cell's run stands."""
         return self.out / "cells" / cell.name
 
+    def part(self, shard: tuple[int, int] | None) -> Sequence[Cell]:
+        """The cells of part i of n: every n-th, so that parts take equally long; all of them for None."""
+        at, count = shard or (1, 1)
+        return self.cells[at - 1 :: count]
+
     def rows(self) -> list[dict[str, Any]]:
         """The table as it is on disk, empty where there is none yet."""
         path = self.out / TABLE

@@ -24,7 +24,7 @@ def test_gaussian_images_are_sent_at_the_limit(more):
     ("program", "settings"),
     [
         ("rectified-gaussian", {}),
-        ("poisson", {"prior": "fixed"}),
+        ("poisson", {"augment": "symmetries"}),
         ("poisson", {"spike_price": 0.1}),
         ("poisson", {"decoder": "mlp", "estimator": "arrival-time"}),
         ("poisson", {"noise": "learned"}),
@@ -33,3 +33,18 @@ def test_gaussian_images_are_sent_at_the_limit(more):
 def test_who_has_none_is_not_told_of_one(program, settings):
     summary = ppl_pvae.train(program, IMAGES, units=4, steps=2, batch_size=50, **settings).summary
     assert summary["many_spikes_free_energy"] is None
+
+
+def test_without_a_bias_of_the_encoder_the_mean_has_to_be_small():
+    few = {"units": 4, "steps": 2, "batch_size": 50, "encoder_bias": False}
+    assert ppl_pvae.train("poisson", IMAGES, **few).summary["many_spikes_free_energy"] > 0
+    assert ppl_pvae.train("poisson", IMAGES + 1, **few).summary["many_spikes_free_energy"] is None
+    with_bias = few | {"encoder_bias": True}
+    moved, still = (ppl_pvae.train("poisson", x, **with_bias).summary for x in (IMAGES + 1, IMAGES))
+    assert moved["many_spikes_free_energy"] == pytest.approx(still["many_spikes_free_energy"], rel=1e-4)
+
+
+def test_rates_that_are_held_have_the_same_limit():
+    few = {"units": 4, "steps": 2, "batch_size": 50}
+    held, learned = (ppl_pvae.train("poisson", IMAGES, prior=prior, **few).summary for prior in ("fixed", "learned"))
+    assert held["many_spikes_free_energy"] == learned["many_spikes_free_energy"]

@@ -83,6 +83,26 @@ def test_a_dry_run_says_what_would_be_done(done, array, tmp_path, capsys):
     assert "0 to fit" in capsys.readouterr().out
 
 
+def test_a_dry_run_of_a_part_is_of_that_part(array, tmp_path, capsys):
+    assert main(command(array, tmp_path / "new", "--dry-run", "--shard", "2/2")) == 0
+    said = capsys.readouterr().out
+    assert "cells   1, 1 to fit, " in said  # and no path, which goes with the first part
+    assert said.count("from 20 steps") == 1
+
+
+def test_a_cell_whose_summary_is_damaged_is_reported_and_the_rest_goes_on(array, tmp_path, capfd):
+    out = tmp_path / "out"
+    assert main(command(array, out)) == 0
+    (out / "sweep.csv").unlink()
+    damaged, whole = sorted((out / "cells").iterdir())
+    (damaged / "summary.json").write_text("{")
+    capfd.readouterr()
+    assert main(["--out", str(out), "--resume"]) == 1
+    rows = {row["cell"]: row for row in read_sweep(out / "sweep.csv")}
+    assert "is damaged, delete its directory" in rows[damaged.name]["error"]
+    assert rows[whole.name]["error"] is None
+
+
 def test_what_is_worth_a_word_is_said_once_as_the_fit_says_it(array, tmp_path, capsys):
     """Of both cells in one line, in a dry run as before a real one."""
     np.save(tmp_path / "flat.npy", np.load(array)[:, :4, :4].reshape(-1, 16))
@@ -121,6 +141,7 @@ def test_a_cell_that_fails_is_reported_and_the_rest_goes_on(array, tmp_path, cap
         (["--betas", "1", "--shard", "3/2"], "shard must be i/n"),
         (["--betas", "1", "--max-doublings", "-1"], "max_doublings must be from 0 to 20"),
         (["--betas", "1", "--match-distortion", "nan"], "match_distortion must be >= 0"),
+        (["--betas", "1", "--path-units", "9"], "path_units must be a number of units in the grid (512), got 9"),
         (["--config", "none.toml"], "cannot read the recipe"),
         (["--betas", "1", "--data", "naturel"], "natural"),
         (["--resume", "--out", "nowhere"], "say what to fit"),

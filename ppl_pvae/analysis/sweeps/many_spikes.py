@@ -1,4 +1,4 @@
-"""Poisson codes beside the limit of many spikes: where a spike costs nothing, and where sparse codes do better."""
+"""Poisson codes beside the limit of many spikes: where spikes are next to free, and where they do better."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from ppl_pvae.analysis.sweeps.phrases import about, curve_name
 
 __all__ = ["AT_THE_LIMIT", "beside_many_spikes", "excess_of", "has_limit", "said_of_many_spikes"]
 
-AT_THE_LIMIT = 0.01
-"""A free energy is at the limit that is nearer than this share of it."""
+AT_THE_LIMIT = 0.02
+"""A free energy is at the limit that is nearer than this share of what the limit gains over silence."""
+FEW_ZEROS = 0.5
+"""A code that is at the limit by having many spikes has fewer zeros than this."""
 _KEY = "many_spikes_free_energy"
 
 
@@ -38,7 +40,8 @@ def beside_many_spikes(curves: Sequence[Curve]) -> list[dict[str, Any]]:
     -------
     list
         Whose each is, and by β `limit` (its free energy), `excess` (of the code's own over it), `zeros` and
-        `spikes_per_image`; `at_the_limit`, the β at which the code is within 1% of it.
+        `spikes_per_image`; `at_the_limit`, the β at which the free energy is within 2% of what the limit gains over
+        silence, and fewer than half of the counts are zeros.
     """
     return [
         about(curve)
@@ -62,7 +65,10 @@ def _near(curve: Curve) -> list[Point]:
 
 def _is_near(point: Point) -> bool:
     excess, limit = excess_of(point), point.mean(_KEY)
-    return excess is not None and limit is not None and abs(excess) <= AT_THE_LIMIT * limit
+    silent, zeros = point.mean("silent_free_energy"), point.mean("zeros")
+    if excess is None or limit is None or silent is None or zeros is None:
+        return False
+    return abs(excess) <= AT_THE_LIMIT * (silent - limit) and zeros < FEW_ZEROS
 
 
 def _said(curve: Curve) -> str:
@@ -73,12 +79,14 @@ def _said(curve: Curve) -> str:
     if near:
         spikes = [value for point in near if (value := point.mean("spikes_per_image")) is not None]
         told = f", with {_range(spikes, 0)} spikes per image" if spikes else ""
-        pieces.append(f"within {100 * AT_THE_LIMIT:.0f}% of it at β = {_betas(near)}{told}")
+        pieces.append(f"at it for β = {_betas(near)}{told}")
     for values, word in ((below, "below"), (above, "above")):
         if values:
             points = [point for point in far if ((excess_of(point) or 0.0) < 0) == (word == "below")]
-            pieces.append(f"{_range(values, 1)} nats {word} it at β = {_betas(points)}")
-    return f"{curve_name(curve)}: {'; '.join(pieces)}."
+            pieces.append(f"{_range(values, 1)} nats {word} it for β = {_betas(points)}")
+    unsure = [point for point in curve.points if excess_of(point) is not None and not point.converged]
+    caveat = f" (not known to have converged: β = {_betas(unsure)})" if unsure else ""
+    return f"{curve_name(curve)}: {'; '.join(pieces)}{caveat}."
 
 
 def _betas(points: Sequence[Point]) -> str:

@@ -85,7 +85,7 @@ class MatchedCurve:
 
 @dataclass(frozen=True)
 class Matched:
-    """Families at one distortion, the fewest spikes first, then codes of other kinds by their nats.
+    """Families at one distortion by number of units, the fewest spikes first, then other codes by their nats.
 
     Parameters
     ----------
@@ -238,15 +238,19 @@ def _between(near: Row, far: Row, name: str, how: Callable[..., float], share: f
 
 
 def _ranked(matches: list[MatchedCurve]) -> tuple[MatchedCurve, ...]:
-    by_spikes = _ranks([match.spikes_per_image if match.is_count else None for match in matches])
-    by_nats = _ranks([match.coding_rate for match in matches])
-    by_evidence = _ranks([None if match.log_evidence is None else -match.log_evidence for match in matches])
-    ranked = [
-        replace(match, rank_spikes=spikes, rank_nats=nats, rank_evidence=evidence)
-        for match, spikes, nats, evidence in zip(matches, by_spikes, by_nats, by_evidence, strict=True)
-    ]
-    last = len(matches) + 1
-    return tuple(sorted(ranked, key=lambda m: (m.rank_spikes or last, m.rank_nats or last)))
+    """With their ranks among those of as many units, which stand together."""
+    last, ranked = len(matches) + 1, []
+    for units in sorted({match.units for match in matches}):
+        alike = [match for match in matches if match.units == units]
+        by_spikes = _ranks([match.spikes_per_image if match.is_count else None for match in alike])
+        by_nats = _ranks([match.coding_rate for match in alike])
+        by_evidence = _ranks([None if match.log_evidence is None else -match.log_evidence for match in alike])
+        own = [
+            replace(match, rank_spikes=spikes, rank_nats=nats, rank_evidence=evidence)
+            for match, spikes, nats, evidence in zip(alike, by_spikes, by_nats, by_evidence, strict=True)
+        ]
+        ranked += sorted(own, key=lambda m: (m.rank_spikes or last, m.rank_nats or last))
+    return tuple(ranked)
 
 
 def _ranks(values: Sequence[float | None]) -> list[int | None]:

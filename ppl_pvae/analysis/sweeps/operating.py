@@ -36,8 +36,8 @@ class Operating:
     predicted
         Probability of a spike that Levy and Baxter find best.
     edges
-        What ends at the best cell: `smallest beta`, `largest beta`, `smallest units`, `largest units`. The best may
-        then lie beyond the grid.
+        What ends at the best cell: `smallest beta`, `largest beta` (of the converged ones with as many units),
+        `smallest units`, `largest units`. The best may then lie beyond the grid.
     """
 
     ratio: float
@@ -135,8 +135,9 @@ def _probability(point: Point) -> float | None:
 
 def _edges(point: Point, points: Sequence[Point]) -> tuple[str, ...]:
     found = []
-    for name in ("beta", "units"):
-        values = {getattr(each, name) for each in points}
+    alike = [each for each in points if each.units == point.units]
+    for name, there in (("beta", alike), ("units", points)):
+        values = {getattr(each, name) for each in there}
         if len(values) > 1:
             own = getattr(point, name)
             found += [f"smallest {name}"] if own == min(values) else []

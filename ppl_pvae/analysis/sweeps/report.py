@@ -35,7 +35,9 @@ _ATOMS = (
 _LIMIT = (
     "As the rates of a Poisson code with a linear decoder grow, it becomes a Gaussian channel of fixed noise, and its "
     "free energy comes to a limit that knows no rates: there a spike costs nothing, and how many there are is left "
-    "open. Codes on the line are such codes; below it, what sparseness gains; filled by the share of zeros."
+    "open. Dark marks on the line are such codes (at small β the cap on rates, e^5.3, keeps them above it); pale ones "
+    "below it are sparse, and the distance is what that gains. At it: within 2% of what it gains over silence, with "
+    "fewer than half zeros."
 )
 _OTHERS = {
     "planes": "What fidelity costs: R² against activity, distortion against nats; a line a family, some β written "
@@ -164,9 +166,9 @@ def _matches(matches: Matched | None) -> str:
     table = page.table(rows, ("", *("value",) * 10, "grey"))
     note = (
         "Per image, read off between the two cells with the nearest distortion on either side, seed by seed (± "
-        "standard deviation over seeds); nothing is extrapolated. Ranks: 1 is the fewest spikes (of codes that are "
-        "counts), the fewest nats, the highest evidence. Evidence less that of the first family with as many units: ± "
-        "its standard error over photographs."
+        "standard deviation over seeds); nothing is extrapolated. Ranks, among as many units: 1 is the fewest spikes "
+        "(of codes that are counts), the fewest nats, the highest evidence. Evidence less that of the first family "
+        "with as many units: ± its standard error over photographs."
     )
     note += "".join(f" {caveat}" for caveat in matches.caveats)
     if matches.left_out:

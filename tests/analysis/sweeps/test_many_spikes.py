@@ -10,7 +10,7 @@ from ppl_pvae.analysis.sweeps import beta_curves, findings
 from tests.analysis.sweeps.planted import CONTROL, POISSON, SILENCE, cell
 
 LIMIT = {0.1: 100.0, 1.0: 150.0, 4.0: 180.0}
-OWN = {0.1: 103.0, 1.0: 150.75, 4.0: 172.0}
+OWN = {0.1: 103.0, 1.0: 150.5, 4.0: 172.0}
 SPIKES = {0.1: 2500.0, 1.0: 800.0, 4.0: 3.0}
 
 
@@ -33,7 +33,7 @@ def test_excess_is_of_seed_means_and_only_of_codes_with_a_limit():
     found = findings(dense() + rectified())["many_spikes"]
     (curve,) = found["curves"]
     assert (curve["family"], curve["units"], curve["betas"]) == ("Poisson", 64, [0.1, 1.0, 4.0])
-    assert_allclose(curve["excess"], [3.0, 0.75, -8.0])
+    assert_allclose(curve["excess"], [3.0, 0.5, -8.0])
     assert curve["limit"] == [100.0, 150.0, 180.0]
     assert curve["at_the_limit"] == [1.0]
 
@@ -41,9 +41,22 @@ def test_excess_is_of_seed_means_and_only_of_codes_with_a_limit():
 def test_it_is_said_in_a_sentence():
     (line,) = findings(dense())["many_spikes"]["lines"]
     assert line == (
-        "Poisson, K = 64: within 1% of it at β = 1, with 800 spikes per image; 8.0 nats below it at β = 4; "
-        "3.0 nats above it at β = 0.1."
+        "Poisson, K = 64: at it for β = 1, with 800 spikes per image; 8.0 nats below it for β = 4; "
+        "3.0 nats above it for β = 0.1."
     )
+    rows = dense()
+    rows[0]["converged"] = None
+    (line,) = findings(rows)["many_spikes"]["lines"]
+    assert line.endswith("3.0 nats above it for β = 0.1 (not known to have converged: β = 0.1).")
+
+
+def test_what_is_nearly_silent_or_sparse_is_not_at_the_limit():
+    """The limit gains 0.4 nats over silence there: silence is near it, and so is a sparse code, by its zeros told."""
+    near = {"many_spikes_free_energy": SILENCE - 0.4, "silent_free_energy": SILENCE, "spikes_per_image": 0.1}
+    silent = cell(POISSON, 64, 8.0) | near | {"free_energy": SILENCE, "zeros": 0.3}
+    sparse = cell(POISSON, 64, 9.0) | near | {"free_energy": SILENCE - 0.4, "zeros": 0.97}
+    (curve,) = findings([silent, sparse])["many_spikes"]["curves"]
+    assert curve["at_the_limit"] == []
 
 
 def test_tables_from_before_there_was_a_limit_say_nothing():
@@ -59,7 +72,7 @@ def test_the_figure_places_each_code_and_fills_it_by_its_zeros():
     small, large, bar = fig.axes
     assert [ax.get_title(loc="left") for ax in (small, large)] == ["K = 32", "K = 64"]
     (marks,) = large.collections
-    assert_allclose(marks.get_offsets(), [[0.1, 3.0], [1.0, 0.75], [4.0, -8.0]])
+    assert_allclose(marks.get_offsets(), [[0.1, 3.0], [1.0, 0.5], [4.0, -8.0]])
     assert_allclose(marks.get_array(), [0, 0, 0.9])
     assert_allclose(marks.get_edgecolors()[0], to_rgba(VERMILLION))
     assert not np.allclose(marks.get_edgecolors()[1], to_rgba(VERMILLION))

@@ -38,6 +38,13 @@ def test_read_off_by_hand():
     assert told.left_out == ()
 
 
+def test_ranks_are_among_as_many_units():
+    rows = pair(POISSON) + pair(OWN, near=(110.0, 8.0), far=(130.0, 2.0), nats_per_spike=2.0)
+    large = [row | {"units": 512, "cell": f"large-{row['cell']}", "spikes_per_image": 0.1} for row in rows]
+    told = match_distortion(rows + large).curves
+    assert [(match.units, match.rank_spikes) for match in told] == [(64, 1), (64, 2), (512, 1), (512, 1)]
+
+
 def test_seeds_are_read_off_one_by_one_and_averaged():
     rows = pair(POISSON) + pair(POISSON, seed=1, near=(100.0, 400.0), far=(140.0, 100.0), converged=False)
     told = match_distortion(rows, 120.0).curves[0]

@@ -56,7 +56,10 @@ def test_edges_are_told():
     assert_allclose(inside.probability, 0.2)
     rows += [known(1.0, 32, 40.0, 20.0)]
     (edge,) = operating_points(rows, np.array([0.1]))
-    assert edge.edges == ("smallest units",)
+    assert edge.edges == ("smallest units",)  # one β of as many units is no edge either
+    rows += [known(0.5, 32, 1.0, 20.0)]
+    (edge,) = operating_points(rows, np.array([0.1]))
+    assert edge.edges == ("largest beta", "smallest units")  # no dearer β with as many units
 
 
 def test_only_converged_cells_of_the_p_vae_count():

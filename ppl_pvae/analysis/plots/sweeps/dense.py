@@ -59,7 +59,8 @@ def beside_limit(curves: Sequence[Curve]) -> Figure | None:
             x, y = [place(point.beta) for point, _, _ in there], [excess for _, excess, _ in there]
             ax.plot(x, y, color=INK, linewidth=0.7, linestyle=_LINES[kind % len(_LINES)], zorder=2)
             ax.scatter(x, y, c=[zeros if zeros is not None else 0.0 for *_, zeros in there], norm=shades, cmap=colours,
-                       marker=_MARKS[kind % len(_MARKS)], s=20, linewidths=0.6, zorder=3,
+                       marker=_MARKS[kind % len(_MARKS)], s=22, zorder=3,
+                       linewidths=[0.6 if point.converged else 1.4 for point, _, _ in there],
                        edgecolors=[INK if point.converged else VERMILLION for point, _, _ in there])  # fmt: skip
         ax.set_title(f"K = {count}")
         ax.set_ylabel("free energy less the\nlimit's, nats per image" if at % columns == 0 else "")

@@ -45,7 +45,7 @@ def maps(curves: Sequence[Curve]) -> Figure | None:
         for column, values in enumerate(pair):
             ax = axes[row, column]
             image = ax.imshow(values, cmap=_COLOURS, norm=norms[column], aspect="auto", origin="lower")
-            _write(ax, values, image, _activity if column else "{:.2f}".format)
+            _write(ax, values, image, _activity if column else _share)
             _frame(ax, betas, units, first=column == 0, last=row == len(families) - 1)
             if row == len(families) - 1:
                 bar = fig.colorbar(image, ax=axes[:, column], location="bottom", shrink=0.6, aspect=40, pad=0.015)
@@ -71,6 +71,12 @@ def _array(curves: Sequence[Curve], family, betas, units) -> tuple[np.ndarray, n
             zeros[place] = np.nan if share is None else share
             spikes[place] = np.nan if activity is None else max(activity, _FLOOR)
     return zeros, spikes
+
+
+def _share(value: float) -> str:
+    """To two digits, of what is left where it is nearly all."""
+    told = f"{value:.2f}"
+    return f"{value:.3f}" if told == "1.00" and value < 0.9995 else told
 
 
 def _activity(value: float) -> str:
