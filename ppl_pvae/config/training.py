@@ -3,6 +3,8 @@
 import math
 from typing import NamedTuple
 
+from ppl_pvae.config.settings import Settings
+
 __all__ = [
     "START_CONCENTRATION",
     "Training",
@@ -63,6 +65,13 @@ def weight_scale_for(*networks: str) -> float:
     return 0.05 if set(networks) == {"linear"} else 0.02
 
 
-def may_go_on(beta: float, anneal: float | None, spike_price: float) -> bool:
-    """Whether a training that goes on from a shorter one ends as one from the first step does, as far as is known."""
-    return not anneal or (anneal <= HALF and beta <= DEAR and spike_price == 0)
+def may_go_on(settings: Settings) -> bool:
+    """Whether a training that goes on from a shorter one ends as one from the first step does, as far as is known.
+
+    Settings are validated ones. Of what rises in price it is known for Poisson codes with a bias of the encoder.
+    """
+    s = settings
+    if not s.anneal:
+        return True
+    known = s.program == "poisson" and s.encoder_bias and not s.spike_price
+    return known and s.anneal <= HALF and s.beta <= DEAR

@@ -69,8 +69,7 @@ def arrive(plan: Plan, folder: Path, *, max_doublings: int, warm_start: bool) ->
         The longest training has the plan's steps times 2 to this power. Without any, convergence is not judged.
     warm_start
         Whether a longer training goes on from the end of the shorter one, along the second half of its own schedule,
-        and not from the first step. Where β rises for longer than half of the steps, or to more than 1, or where spikes
-        have a price, it never does.
+        and not from the first step; never where the two are not known to end alike (`config.may_go_on`).
 
     Raises
     ------
@@ -83,8 +82,7 @@ def arrive(plan: Plan, folder: Path, *, max_doublings: int, warm_start: bool) ->
         _check_same_settings(plan, folder)
     else:
         write_config(folder, plan)
-    dear = plan.settings.spike_price
-    goes_on = warm_start and may_go_on(plan.recipe.beta, plan.recipe.anneal, dear)
+    goes_on = warm_start and may_go_on(plan.settings)
     stages = [train_stage(plan, folder, None)]
     verdict = None
     while len(stages) <= max_doublings and not (verdict and verdict.converged):

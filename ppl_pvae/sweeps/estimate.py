@@ -45,7 +45,7 @@ def seconds_of(settings: Settings, pixels: int, max_doublings: int, *, warm_star
     """
     assert settings.steps is not None, "the cells of a grid have steps"
     doublings = min(EXPECTED_DOUBLINGS, max_doublings)
-    goes_on = warm_start and may_go_on(settings.beta, settings.anneal, settings.spike_price)
+    goes_on = warm_start and may_go_on(settings)
     steps = settings.steps * (2**doublings if goes_on else 2 ** (doublings + 1) - 1)
     return BESIDE_STEPS + steps * _step(settings, pixels)
 

@@ -118,17 +118,19 @@ def test_a_longer_training_goes_on_from_the_shorter_one_or_from_the_start(settin
     assert cold["train_free_energy"] != warm["train_free_energy"]
 
 
-def test_where_beta_rises_above_one_a_longer_training_begins_anew(settings, data, tmp_path):
-    """What stayed silent in a short rise of β stays so for whoever goes on from it."""
+def test_where_it_is_not_known_to_end_alike_a_longer_training_begins_anew(settings, data, tmp_path):
+    """What stayed silent in a short rise of β stays so for whoever goes on from it, and prices silence too."""
     rising = replace(settings, beta=4.0, anneal=0.3)
     for name, chosen in (
         ("dear", rising),
         ("at once", replace(rising, anneal=0.0)),
         ("cheap", replace(rising, beta=1.0)),
+        ("priced", replace(rising, beta=1.0, spike_price=0.1)),
+        ("no bias", replace(rising, beta=1.0, encoder_bias=False)),
     ):
         cell(chosen, tmp_path / name, data)
     begun = {path.name: [line["step"] for line in metrics(path) if line.get("event")] for path in tmp_path.iterdir()}
-    assert begun == {"dear": [0], "at once": [0, 40, 80], "cheap": [0, 40, 80]}
+    assert begun == {"dear": [0], "at once": [0, 40, 80], "cheap": [0, 40, 80], "priced": [0], "no bias": [0]}
 
 
 def test_what_is_settled_stops_at_the_first_doubling_and_keeps_no_training(settings, data, tmp_path):
