@@ -53,12 +53,12 @@ class Look(NamedTuple):
     @property
     def width(self) -> float:
         """Of the line, points."""
-        return 1.1 + 0.75 * self.under
+        return 1.0 + 0.5 * self.under
 
     @property
     def size(self) -> float:
         """Of the mark, points."""
-        return 3.4 + 1.1 * self.under
+        return 3.0 + 0.8 * self.under
 
 
 def looks(families: Iterable[Family]) -> dict[Family, Look]:
