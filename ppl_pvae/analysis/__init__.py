@@ -13,7 +13,7 @@ from ppl_pvae.analysis.report import write_report
 from ppl_pvae.analysis.summary import summarise
 
 if TYPE_CHECKING:
-    from ppl_pvae.analysis.limit import many_spikes_limit
+    from ppl_pvae.analysis.limit import linear_gaussian_limit, many_spikes_limit
     from ppl_pvae.analysis.plots import draw_figures, write_figures
     from ppl_pvae.analysis.reading import posterior_of
     from ppl_pvae.analysis.recovery import matched_correlations
@@ -26,6 +26,7 @@ __all__ = [
     "compare",
     "datatree",
     "draw_figures",
+    "linear_gaussian_limit",
     "many_spikes_limit",
     "matched_correlations",
     "open_tree",
@@ -40,6 +41,7 @@ __all__ = [
 _HOME = {
     "datatree": "ppl_pvae.analysis.tree",
     "draw_figures": "ppl_pvae.analysis.plots",
+    "linear_gaussian_limit": "ppl_pvae.analysis.limit",
     "many_spikes_limit": "ppl_pvae.analysis.limit",
     "matched_correlations": "ppl_pvae.analysis.recovery",
     "open_tree": "ppl_pvae.analysis.tree",

@@ -23,11 +23,7 @@ __all__ = ["convergence_sentence", "key_numbers", "metric_rows", "number", "verd
 _METRICS = {
     "free_energy": ("free energy", "nats per image", "distortion + β · coding rate, what is minimised"),
     "silent_free_energy": ("silence", "nats per image", "free energy of sending nothing"),
-    "many_spikes_free_energy": (
-        "many spikes",
-        "nats per image",
-        "free energy of a dense code as its rates grow",
-    ),
+    "dense_free_energy": ("dense code", "nats per image", "what the free energy of a dense code comes to"),
     "negative_elbo": ("negative ELBO", "nats per image", "bound on −log p(x): constants included, β = 1"),
     "distortion": ("distortion", "nats per image", "expected under the posterior"),
     "distortion_sampled": ("distortion, sampled", "nats per image", "at one posterior draw"),

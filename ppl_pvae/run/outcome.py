@@ -7,7 +7,15 @@ import jax
 import numpy as np
 from jax import random
 
-from ppl_pvae.analysis import Posterior, Predicted, many_spikes_limit, matched_correlations, slopes, summarise
+from ppl_pvae.analysis import (
+    Posterior,
+    Predicted,
+    linear_gaussian_limit,
+    many_spikes_limit,
+    matched_correlations,
+    slopes,
+    summarise,
+)
 from ppl_pvae.inference import FreeEnergy, Reparameterised
 from ppl_pvae.inference.evaluation import draw_codes, held_globals, linear_dictionary, read_out
 from ppl_pvae.inference.global_draws import draw_globals
@@ -109,20 +117,23 @@ def _found_again(plan: Plan, params, posterior: Posterior) -> dict[str, float]:
     return {"planted_correlation": float(alike.mean()), "least_planted_correlation": float(alike.min())}
 
 
-def _many_spikes(plan: Plan, x) -> float | None:
-    """What the free energy of Poisson counts comes to as rates grow; None where that has no closed form.
+def _dense(plan: Plan, x) -> float | None:
+    """What the free energy of a dense code of the program comes to; None where that has no closed form.
 
     Which is with another decoder or likelihood, where spikes have a price, where training makes images up, and for an
-    encoder that has no bias to take the mean of the images away, unless that is close to zero.
+    encoder that has no bias to take the mean of the images away, unless that is close to zero. A rectified code is
+    dense where its means can grow, with a learned prior and a bias of the encoder.
     """
     s, nets, train = plan.settings, plan.nets, np.asarray(plan.dataset.train)
     linear = nets.decoder == "linear" and s.likelihood == "gaussian" and s.noise == "fixed"
-    if not (s.program == "poisson" and linear and s.augment == "none") or s.spike_price:
+    rectified = s.program == "rectified-gaussian" and s.prior == "learned" and s.encoder_bias
+    if not (linear and s.augment == "none" and (s.program in ("poisson", "gaussian") or rectified)) or s.spike_price:
         return None
     if not s.encoder_bias and np.sum(train.mean(0) ** 2) > SMALL_MEAN * np.sum(train.var(0)):
         return None
-    bias = nets.has_decoder_bias
-    return many_spikes_limit(train, x, units=s.units, beta=s.beta, decoder_bias=bias).free_energy
+    limit = many_spikes_limit if s.program == "poisson" else linear_gaussian_limit
+    directions = s.units - (s.program != "gaussian" and not nets.has_decoder_bias)
+    return limit(train, x, directions=directions, beta=s.beta).free_energy
 
 
 def _objective(key, plan, params, x, out):
@@ -159,7 +170,7 @@ def summary_row(plan: Plan, fitted: Fitted, posterior: Posterior) -> dict[str, A
     return {
         **summarise(posterior, settings.beta),
         **_found_again(plan, fitted.params, posterior),
-        "many_spikes_free_energy": _many_spikes(plan, posterior.x),
+        "dense_free_energy": _dense(plan, posterior.x),
         "train_free_energy": judged["free_energy"],
         "converged": None,
         "seconds": None,

@@ -30,7 +30,7 @@ __all__ = ["Run"]
 _TABLE = (
     ("free_energy", "free energy", "nats per image"),
     ("silent_free_energy", "  of silence", "nats per image"),
-    ("many_spikes_free_energy", "  as rates grow", "nats per image, the limit of a dense code"),
+    ("dense_free_energy", "  of a dense code", "nats per image"),
     ("train_free_energy", "  on training images", "nats per image"),
     ("objective", "  as training relaxed it", "nats per image"),
     ("distortion", "distortion", "nats per image"),

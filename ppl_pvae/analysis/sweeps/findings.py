@@ -17,8 +17,8 @@ from ppl_pvae.analysis.sweeps.claims import (
     trade,
 )
 from ppl_pvae.analysis.sweeps.collapse import GONE, collapses
+from ppl_pvae.analysis.sweeps.dense import AT_THE_LIMIT, beside_dense, said_of_dense
 from ppl_pvae.analysis.sweeps.families import Family, Row, beta_curves, fitted, price_curves, sort_by_family
-from ppl_pvae.analysis.sweeps.many_spikes import AT_THE_LIMIT, beside_many_spikes, said_of_many_spikes
 from ppl_pvae.analysis.sweeps.operating import budget_points, operating_points
 from ppl_pvae.analysis.sweeps.pattern import pattern
 from ppl_pvae.analysis.sweeps.price import SAME_CURVE, price
@@ -63,7 +63,7 @@ def findings(rows: Sequence[Row], missing: Sequence[str] = ()) -> dict[str, Any]
         `sparsity`, `pattern`, `unchanged`, `price`; each has `claim`, `verdict`, `reason`, `cells`, `unconverged`,
         `unconverged_cells`, `failed_cells` and its numbers by family and units, with a verdict of their own, held
         back where their own cells have not converged; `collapse`, what every family has left at each β;
-        `many_spikes`, Poisson codes beside their limit; `operating`,
+        `dense`, codes beside the limit of dense ones; `operating`,
         the best cell at each of `ratios` of rest to spike and at those of `budgets`. Numbers are finite or None.
     """
     done, families, curves = fitted(rows), sort_by_family(rows), beta_curves(rows)
@@ -84,7 +84,7 @@ def findings(rows: Sequence[Row], missing: Sequence[str] = ()) -> dict[str, Any]
         "tolerances": _TOLERANCES,
         "claims": claims,
         "collapse": collapses(curves),
-        "many_spikes": {"lines": said_of_many_spikes(curves), "curves": beside_many_spikes(curves)},
+        "dense": {"lines": said_of_dense(curves), "curves": beside_dense(curves)},
         "operating": {
             "budgets": [asdict(point) for point in budget_points(rows)],
             "ratios": [asdict(point) for point in operating_points(rows)],

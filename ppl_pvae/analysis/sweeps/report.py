@@ -32,12 +32,13 @@ _ATOMS = (
     "judged for convergence; ≠: it came to another solution than the cell of the table, the fit by itself (free energy "
     "by more than 5%, or spikes by more than a factor of 1.2)."
 )
-_LIMIT = (
+_DENSE = (
     "As the rates of a Poisson code with a linear decoder grow, it becomes a Gaussian channel of fixed noise, and its "
-    "free energy comes to a limit that knows no rates: there a spike costs nothing, and how many there are is left "
-    "open. Dark marks on the line are such codes (at small β the cap on rates, e^5.3, keeps them above it); pale ones "
-    "below it are sparse, and the distance is what that gains. At it: within 2% of what it gains over silence, with "
-    "fewer than half zeros."
+    "free energy comes to a limit that knows no rates: there a spike costs next to nothing, and how many there are is "
+    "left open. A rectified code with a learned prior can move its means until nothing is rectified; its limit is "
+    "probabilistic PCA. Marks on the line are such codes (at small β the cap on rates, e^5.3, keeps counts above it); "
+    "below it, what sparseness gains. At its limit: within 3% of what that gains over silence, and counts with fewer "
+    "than half zeros."
 )
 _OTHERS = {
     "planes": "What fidelity costs: R² against activity, distortion against nats; a line a family, some β written "
@@ -85,7 +86,7 @@ def write_sweep_report(
         _section("What is left at the largest β", collapse_html(found["collapse"])),
         _matches(matches),
         _operating(rows, figures),
-        _many_spikes(found, figures),
+        _dense(found, figures),
         _section("A price on spikes beside β", page.figure(figures, "price", _PRICE, "wide")),
         _section("The dictionary along β", page.figure(figures, "atoms", _ATOMS, "wide")),
         _trouble(found),
@@ -226,10 +227,10 @@ def _operating(rows: Sequence[Row], figures: Mapping[str, Path]) -> str:
     return _section("Operating points", f'{picture}{table}<p class="note">{escape(note)}</p>')
 
 
-def _many_spikes(found: Mapping[str, Any], figures: Mapping[str, Path]) -> str:
-    lines = "".join(f"<li>{escape(line)}</li>" for line in found["many_spikes"]["lines"])
-    picture = page.figure(figures, "limit", _LIMIT, "wide")
-    return _section("Beside the limit of many spikes", picture + f"<ul>{lines}</ul>") if lines else ""
+def _dense(found: Mapping[str, Any], figures: Mapping[str, Path]) -> str:
+    lines = "".join(f"<li>{escape(line)}</li>" for line in found["dense"]["lines"])
+    picture = page.figure(figures, "dense", _DENSE, "wide")
+    return _section("Beside dense codes", picture + f"<ul>{lines}</ul>") if lines else ""
 
 
 def _operating_row(point: Operating) -> tuple[str, ...]:

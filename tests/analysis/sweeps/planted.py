@@ -105,7 +105,7 @@ def _realistic(rng, family, i, units, beta, seed) -> dict[str, Any]:
         "estimator": "exact",
         "free_energy": distortion + beta * nats,
         "silent_free_energy": SILENCE,
-        "many_spikes_free_energy": min(SILENCE, 145.0 * max(beta, 0.02) ** 0.1) if i == 0 else None,
+        "dense_free_energy": min(SILENCE, 145.0 * max(beta, 0.02) ** 0.1) if i == 0 else None,
         "distortion": distortion,
         "coding_rate": nats,
         "firing_rate": rate,

@@ -32,7 +32,7 @@ def figures():
 
 
 def test_every_theme_has_a_figure(figures):
-    themes = ["sparsity", "activity", "fidelity", "prices", "planes", "maps", "limit", "operating", "price"]
+    themes = ["sparsity", "activity", "fidelity", "prices", "planes", "maps", "dense", "operating", "price"]
     assert list(figures) == themes
     assert figures["fidelity"].axes[0].get_title(loc="left") == "K = 32"
     assert len(figures["fidelity"].axes) == 6  # three metrics, two numbers of units

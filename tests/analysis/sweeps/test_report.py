@@ -12,7 +12,7 @@ from ppl_pvae.analysis.sweeps.report import story
 from tests.analysis.sweeps.planted import planted_sweep
 from tests.analysis.sweeps.test_findings import ODD
 
-NAMES = ("sparsity", "r2", "planes", "maps", "operating", "limit", "price", "atoms")
+NAMES = ("sparsity", "r2", "planes", "maps", "operating", "dense", "price", "atoms")
 
 
 def written(tmp_path, rows, names=()):
@@ -41,7 +41,7 @@ def test_a_whole_report(tmp_path):
         assert f">{claim['verdict']}</span><div><p><b>{claim['claim']}" in page
     order = ["converged", "Sparsity over", "Fidelity for energy", "At equal distortion", "Operating points"]
     order += [
-        "Beside the limit of many spikes",
+        "Beside dense codes",
         "A price on spikes",
         "The dictionary along",
         "Cells that ended in an error",

@@ -2,7 +2,7 @@
 
 from ppl_pvae.analysis.plots.sweeps.atoms import atoms_along_beta
 from ppl_pvae.analysis.plots.sweeps.best import best
-from ppl_pvae.analysis.plots.sweeps.dense import beside_limit
+from ppl_pvae.analysis.plots.sweeps.dense import beside_dense
 from ppl_pvae.analysis.plots.sweeps.draw import draw_sweep
 from ppl_pvae.analysis.plots.sweeps.maps import maps
 from ppl_pvae.analysis.plots.sweeps.over_beta import over_beta
@@ -13,7 +13,7 @@ from ppl_pvae.analysis.plots.sweeps.solutions import Solution
 __all__ = [
     "Solution",
     "atoms_along_beta",
-    "beside_limit",
+    "beside_dense",
     "best",
     "draw_sweep",
     "maps",

@@ -1,9 +1,10 @@
-"""Free energies beside the limit of many spikes, marks filled by how sparse a code is."""
+"""Free energies beside the limit of dense codes, marks filled by how sparse a code is."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
@@ -12,18 +13,19 @@ from matplotlib.lines import Line2D
 from ppl_pvae.analysis.plots.style import INK, VERMILLION, styled
 from ppl_pvae.analysis.plots.sweeps.layout import MOST_COLUMNS
 from ppl_pvae.analysis.plots.sweeps.look import SILENCE, beta_axis, grid
-from ppl_pvae.analysis.sweeps.families import Curve, Point
-from ppl_pvae.analysis.sweeps.many_spikes import excess_of, has_limit
+from ppl_pvae.analysis.sweeps.dense import excess_of, has_limit
+from ppl_pvae.analysis.sweeps.families import Curve, Family, Point
 
-__all__ = ["beside_limit"]
+__all__ = ["beside_dense"]
 
 _LINES = ("-", (0, (2, 1.2)), (0, (5, 1.2, 1, 1.2)), (0, (1, 1.2)))
 _MARKS = ("o", "s", "D", "^")
+COLOURS = "viridis"
 
 
 @styled
-def beside_limit(curves: Sequence[Curve]) -> Figure | None:
-    """Free energy less that of the limit of many spikes against β, a panel for each number of units.
+def beside_dense(curves: Sequence[Curve]) -> Figure | None:
+    """Free energy less that of the dense limit against β, a panel for each number of units, counts and others apart.
 
     Parameters
     ----------
@@ -38,61 +40,72 @@ def beside_limit(curves: Sequence[Curve]) -> Figure | None:
     shown = [curve for curve in curves if has_limit(curve)]
     if not shown:
         return None
-    units, families = sorted({curve.units for curve in shown}), list(dict.fromkeys(curve.family for curve in shown))
-    columns = min(len(units), MOST_COLUMNS)
-    rows = -(-len(units) // columns)
-    fig, axes = grid(rows, columns, height=1.9, legend_lines=2)
-    shades, colours = Normalize(0, 1), "viridis"
-    for ax in axes.ravel()[len(units) :]:
+    families = list(dict.fromkeys(curve.family for curve in shown))
+    places = _places(shown)
+    rows, columns = (1 + max(place[at] for place in places.values()) for at in (0, 1))
+    fig, axes = grid(rows, columns, height=1.75, legend_lines=2)
+    shades = Normalize(0, 1)
+    for ax in axes.ravel():
         ax.axis("off")
-    used = axes.ravel()[: len(units)]
     betas = [point.beta for curve in shown for point in curve.points]
-    for at, (ax, count) in enumerate(zip(used, units, strict=True)):
-        place = beta_axis(ax, betas)
-        ax.axhline(0, color=INK, linewidth=0.8)
-        own = [curve for curve in shown if curve.units == count]
-        silent = _silence(own)
-        ax.plot([place(beta) for beta, _ in silent], [y for _, y in silent], **SILENCE)
-        for curve in own:
-            there = [(p, y, p.mean("zeros")) for p in curve.points if (y := excess_of(p)) is not None]
-            kind = families.index(curve.family)
-            x, y = [place(point.beta) for point, _, _ in there], [excess for _, excess, _ in there]
-            ax.plot(x, y, color=INK, linewidth=0.7, linestyle=_LINES[kind % len(_LINES)], zorder=2)
-            ax.scatter(x, y, c=[zeros if zeros is not None else 0.0 for *_, zeros in there], norm=shades, cmap=colours,
-                       marker=_MARKS[kind % len(_MARKS)], s=22, zorder=3,
-                       linewidths=[0.6 if point.converged else 1.4 for point, _, _ in there],
-                       edgecolors=[INK if point.converged else VERMILLION for point, _, _ in there])  # fmt: skip
-        ax.set_title(f"K = {count}")
-        ax.set_ylabel("free energy less the\nlimit's, nats per image" if at % columns == 0 else "")
-        if at // columns < rows - 1 and at + columns < len(units):
-            ax.set_xlabel("")
-            ax.tick_params(axis="x", labelbottom=False)
-    _same_limits(used, shown)
-    fig.colorbar(ScalarMappable(shades, colours), ax=list(axes.ravel()), label="zeros, share", pad=0.01, aspect=30)
+    for (is_count, units), place in places.items():
+        own = [curve for curve in shown if (curve.is_count, curve.units) == (is_count, units)]
+        ax = axes[place]
+        ax.axis("on")
+        _panel(ax, own, families, betas, shades)
+        _same_limits(ax, [curve for curve in shown if curve.is_count == is_count])
+        ax.set_title(f"K = {units}, {'counts' if is_count else 'others'}")
+        ax.set_ylabel("free energy less the\nlimit's, nats per image" if place[1] == 0 else "")
+        ax.tick_params(axis="y", labelleft=place[1] == 0)
+    fig.colorbar(ScalarMappable(shades, COLOURS), ax=list(axes.ravel()), label="zeros, share", pad=0.01, aspect=30)
     fig.legend(handles=_handles(shown, families), loc="outside upper left", ncols=2 if fig.get_figwidth() > 5 else 1,
                handlelength=3)  # fmt: skip
     return fig
+
+
+def _places(curves: Sequence[Curve]) -> dict[tuple[bool, int], tuple[int, int]]:
+    """Row and column of a panel for counts and for others at each number of units; counts come first."""
+    found, row = {}, 0
+    for is_count in (True, False):
+        units = sorted({curve.units for curve in curves if curve.is_count == is_count})
+        for at, count in enumerate(units):
+            found[is_count, count] = row + at // MOST_COLUMNS, at % MOST_COLUMNS
+        row += -(-len(units) // MOST_COLUMNS)
+    return found
+
+
+def _panel(ax: Axes, curves: Sequence[Curve], families: Sequence[Family], betas: Sequence[float], shades) -> None:
+    place = beta_axis(ax, betas)
+    ax.axhline(0, color=INK, linewidth=0.8)
+    silent = _silence(curves)
+    ax.plot([place(beta) for beta, _ in silent], [y for _, y in silent], **SILENCE)
+    for curve in curves:
+        there = [(p, y, p.mean("zeros")) for p in curve.points if (y := excess_of(p)) is not None]
+        kind = families.index(curve.family)
+        x, y = [place(point.beta) for point, _, _ in there], [excess for _, excess, _ in there]
+        ax.plot(x, y, color=INK, linewidth=0.7, linestyle=_LINES[kind % len(_LINES)], zorder=2)
+        ax.scatter(x, y, c=[zeros if zeros is not None else 0.0 for *_, zeros in there], norm=shades, cmap=COLOURS,
+                   marker=_MARKS[kind % len(_MARKS)], s=22, zorder=3,
+                   linewidths=[0.6 if point.converged else 1.4 for point, _, _ in there],
+                   edgecolors=[INK if point.converged else VERMILLION for point, _, _ in there])  # fmt: skip
 
 
 def _silence(curves: Sequence[Curve]) -> list[tuple[float, float]]:
     """β and what silence has over the limit, by rising β."""
     found: dict[float, float] = {}
     for point in (point for curve in curves for point in curve.points):
-        silent, limit = point.mean("silent_free_energy"), point.mean("many_spikes_free_energy")
+        silent, limit = point.mean("silent_free_energy"), point.mean("dense_free_energy")
         if silent is not None and limit is not None:
             found[point.beta] = silent - limit
     return sorted(found.items())
 
 
-def _same_limits(axes, curves: Sequence[Curve]) -> None:
-    """The same scale in all panels: the codes' own, and not that of silence, which is far away where nats are cheap."""
+def _same_limits(ax: Axes, curves: Sequence[Curve]) -> None:
+    """The same scale in all panels of a kind: the codes' own, and not that of silence, which is far away at small β."""
     values = [y for curve in curves for point in curve.points if (y := excess_of(point)) is not None]
     low, high = min(*values, 0.0), max(*values, 0.0)
     room = 0.08 * (high - low) or 1.0
-    for at, ax in enumerate(axes):
-        ax.set_ylim(low - room, high + room)
-        if at % MOST_COLUMNS:
-            ax.tick_params(axis="y", labelleft=False)
+    ax.set_ylim(low - room, high + room)
 
 
 def _handles(curves: Sequence[Curve], families) -> list[Line2D]:
@@ -101,7 +114,7 @@ def _handles(curves: Sequence[Curve], families) -> list[Line2D]:
                markersize=4.2, markerfacecolor="white", label=family.label)
         for at, family in enumerate(families)
     ]  # fmt: skip
-    named.append(Line2D([], [], color=INK, linewidth=0.8, label="0: the limit of many spikes"))
+    named.append(Line2D([], [], color=INK, linewidth=0.8, label="0: the limit of dense codes"))
     named.append(Line2D([], [], **{**SILENCE, "label": "sending nothing"}))
     if not all(_settled(point) for curve in curves for point in curve.points):
         named.append(Line2D([], [], color=VERMILLION, marker="o", markersize=4.2, markerfacecolor="white",

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from ppl_pvae.analysis.energy import ATTWELL_LAUGHLIN, bits_per_atp
 from ppl_pvae.analysis.plots.sweeps.best import best
-from ppl_pvae.analysis.plots.sweeps.dense import beside_limit
+from ppl_pvae.analysis.plots.sweeps.dense import beside_dense
 from ppl_pvae.analysis.plots.sweeps.layout import MOST_COLUMNS
 from ppl_pvae.analysis.plots.sweeps.maps import maps
 from ppl_pvae.analysis.plots.sweeps.over_beta import over_beta
@@ -35,8 +35,8 @@ def draw_sweep(rows: Sequence[Row]) -> dict[str, Figure]:
     dict
         `sparsity`, `activity`, `fidelity`, `prices` and `planes` with up to four numbers of units, or else each of
         their metrics and planes by itself under its own name; `maps` (several β and units), `operating` (converged
-        cells of the P-VAE with their information), `limit` (Poisson codes
-        with a limit of many spikes), `price` (cells with a price on spikes). What there is nothing of
+        cells of the P-VAE with their information), `dense` (codes whose
+        dense limit is known), `price` (cells with a price on spikes). What there is nothing of
         is not there.
     """
     rows = [_with_energy(row) for row in rows]
@@ -48,7 +48,7 @@ def draw_sweep(rows: Sequence[Row]) -> dict[str, Figure]:
     figures |= {"planes": planes(curves)} if few else {name: planes(curves, [name]) for name in PLANES}
     figures |= {
         "maps": maps(curves),
-        "limit": beside_limit(curves),
+        "dense": beside_dense(curves),
         "operating": best(operating_points(rows)),
         "price": priced(curves, price_curves(rows)),
     }
