@@ -19,7 +19,7 @@ from ppl_pvae.analysis.sweeps.families import Curve, Family, Point
 __all__ = ["beside_dense"]
 
 _LINES = ("-", (0, (2, 1.2)), (0, (5, 1.2, 1, 1.2)), (0, (1, 1.2)))
-_MARKS = ("o", "s", "D", "^")
+_MARKS = ("o", "s", "D", "^", "v", "P", "X")  # as many as do not divide by the number of lines
 COLOURS = "viridis"
 
 
