@@ -11,8 +11,10 @@ from estimator_training import Study, as_markdown, mended_steps, steps_of_equal_
 from gradient_statistics import Draws, statistics_of
 from jax.flatten_util import ravel_pytree
 from numpy.testing import assert_allclose
+from paper_time import trained
 from tables import Table
 
+from ppl_pvae.config import Grid, cells_of
 from ppl_pvae.models.poisson import LARGEST_LOG_RATE
 from ppl_pvae.networks import Linear, Nets, soft_clamp
 
@@ -175,3 +177,16 @@ def test_the_table_of_gradients_has_the_intervals_of_its_lines():
         *(".110 (.098–.121)", "6.64 (6.50–6.75)", ".41 (.39–.42)"),
         *("< .121", ".110 (.098–.121)", "4.3 |"),
     ]
+
+
+def test_steps_of_a_cell_are_those_of_the_one_nearest_in_size():
+    """β = 4 begins anew at each doubling, 1,250 + 2,500 + 5,000; β = 1 goes on; K = 1,024 begins as 512."""
+    common = {"program": "poisson", "prior": "learned", "pays": None, "encoder_bias": True, "spike_price": 0.0}
+    rows = [
+        {**common, "cell": "poisson-K512-b4-s0", "units": 512, "beta": 4.0, "steps": 5000},
+        {**common, "cell": "poisson-K64-b4-s0", "units": 64, "beta": 4.0, "steps": 7100},
+        {**common, "cell": "poisson-K512-b1-s0", "units": 512, "beta": 1.0, "steps": 2500},
+    ]
+    cells = cells_of(Grid(({"units": (512, 1024), "beta": (1.0, 4.0)},)))
+    found = {(cell.settings.units, cell.settings.beta): trained(cell, rows) for cell in cells}
+    assert found == {(512, 4.0): 8750, (1024, 4.0): 8750, (512, 1.0): 2500, (1024, 1.0): 2500}
