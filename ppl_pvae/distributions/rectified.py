@@ -55,13 +55,13 @@ class RectifiedNormal(dist.Distribution):
     @property
     def mean(self):
         # E h = σφ(a) + μΦ(a), a = μ/σ
-        density, above, _ = normal_tails(self.loc / self.scale)
+        density, above, _ = normal_tails(jnp.asarray(self.loc / self.scale))
         return self.scale * density + self.loc * above
 
     @property
     def variance(self):
         # E h² − (E h)² = σ²[Φ(a) + a²Φ(a)Φ(−a) + aφ(a)(Φ(−a) − Φ(a)) − φ(a)²]: so grouped, nothing cancels for a ≫ 1
-        a = self.loc / self.scale
+        a = jnp.asarray(self.loc / self.scale)
         density, above, below = normal_tails(a)
         spread = above + a**2 * above * below + a * density * (below - above) - density**2
         return self.scale**2 * jnp.maximum(spread, 0.0)
@@ -74,7 +74,7 @@ def rectified_kl(q: RectifiedNormal, p: RectifiedNormal):
     KL = Φ(−a)[log Φ(−a) − log Φ(−m/s)] + Φ(a) log(s/σ) − (Φ(a) − aφ(a))/2
          + [σ²(Φ(a) − aφ(a)) + 2(μ − m)σφ(a) + (μ − m)²Φ(a)]/(2s²)
     """
-    a = q.loc / q.scale
+    a = jnp.asarray(q.loc / q.scale)
     density, above, below = normal_tails(a)
     shift = q.loc - p.loc
     own = above - a * density

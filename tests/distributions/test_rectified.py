@@ -145,3 +145,9 @@ def test_what_it_pays_survives_wrappers_and_transformations():
     wrapped = RectifiedNormal(jnp.zeros(3), 1.0, pays="latent").expand([2, 3]).to_event(1)
     leaves, structure = jax.tree.flatten(wrapped)
     assert jax.tree.unflatten(structure, leaves).base_dist.base_dist.pays == "latent"
+
+
+def test_plain_numbers_are_parameters_too():
+    h = RectifiedNormal(0.4, 0.8)
+    assert_allclose(moments(RectifiedNormal(jnp.array(0.4), jnp.array(0.8))), [h.mean, h.variance], rtol=1e-6)
+    assert_allclose(rectified_kl(h, RectifiedNormal(0.4, 0.8)), 0.0, atol=1e-6)
