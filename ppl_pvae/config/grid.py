@@ -157,7 +157,7 @@ def _option(path: Path, name: str, value: Any) -> Any:
 
 def _block(path: Path, table: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
     block: dict[str, tuple[Any, ...]] = {}
-    known = [*PLURALS, *_NAMES, *_OPTIONS, "grid"]  # the nearest of which is asked after
+    known = [*PLURALS, *_NAMES, *_OPTIONS, "grid"]
     for key, value in table.items():
         if key in _OPTIONS:  # those at the top were taken out before
             raise UserError(f"in the recipe {path}: {key} holds for the whole sweep; put it above the tables [[grid]].")

@@ -73,20 +73,19 @@ def _is_near(point: Point, *, is_count: bool) -> bool:
 
 
 def _said(curve: Curve) -> str:
-    near = _near(curve)
-    far = [point for point in curve.points if point not in near]
-    there = [excess for point in far if (excess := excess_of(point)) is not None]
-    below, above = [-each for each in there if each < 0], [each for each in there if each > 0]
-    pieces = []
+    near, pieces = _near(curve), []
+    known = [(point, excess) for point in curve.points if (excess := excess_of(point)) is not None]
+    far = [(point, excess) for point, excess in known if point not in near]
     if near:
         spikes = [value for point in near if (value := point.mean("spikes_per_image")) is not None]
         told = f", with {_range(spikes, 0)} spikes per image" if spikes and curve.is_count else ""
         pieces.append(f"at its limit for β = {_betas(near)}{told}")
-    for values, word in ((below, "below"), (above, "above")):
-        if values:
-            points = [point for point in far if ((excess_of(point) or 0.0) < 0) == (word == "below")]
-            pieces.append(f"{_range(values, 1)} nats {word} it for β = {_betas(points)}")
-    unsure = [point for point in curve.points if excess_of(point) is not None and not point.converged]
+    for word, sign in (("below", -1), ("above", 1)):
+        there = [(point, sign * excess) for point, excess in far if sign * excess > 0]
+        if there:
+            nats = _range([distance for _, distance in there], 1)
+            pieces.append(f"{nats} nats {word} it for β = {_betas([point for point, _ in there])}")
+    unsure = [point for point, _ in known if not point.converged]
     caveat = f" (not known to have converged: β = {_betas(unsure)})" if unsure else ""
     return f"{curve_name(curve)}: {'; '.join(pieces)}{caveat}."
 

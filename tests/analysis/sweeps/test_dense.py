@@ -50,6 +50,12 @@ def test_it_is_said_in_a_sentence():
     assert line.endswith("3.0 nats above it for β = 0.1 (not known to have converged: β = 0.1).")
 
 
+def test_a_beta_whose_limit_is_not_known_is_not_spoken_of():
+    rows = [row | {"dense_free_energy": None} if row["beta"] == 1.0 else row for row in dense()]
+    (line,) = findings(rows)["dense"]["lines"]
+    assert line == "Poisson, K = 64: 8.0 nats below it for β = 4; 3.0 nats above it for β = 0.1."
+
+
 def test_what_is_nearly_silent_or_sparse_is_not_at_the_limit():
     """The limit gains 0.4 nats over silence there: silence is near it, and so is a sparse code, by its zeros told."""
     near = {"dense_free_energy": SILENCE - 0.4, "silent_free_energy": SILENCE, "spikes_per_image": 0.1}

@@ -35,8 +35,8 @@ def draw_sweep(rows: Sequence[Row]) -> dict[str, Figure]:
     dict
         `sparsity`, `activity`, `fidelity`, `prices` and `planes` with up to four numbers of units, or else each of
         their metrics and planes by itself under its own name; `maps` (several β and units), `operating` (converged
-        cells of the P-VAE with their information), `dense` (codes whose
-        dense limit is known), `price` (cells with a price on spikes). What there is nothing of
+        cells of the P-VAE with their information), `dense` (codes whose dense
+        limit is known), `price` (cells with a price on spikes). What there is nothing of
         is not there.
     """
     rows = [_with_energy(row) for row in rows]
