@@ -97,6 +97,8 @@ def parse(arguments: Sequence[str]) -> tuple[Command, Grid | None, Path]:
     command = read_flags(Command, "python -m ppl_pvae.sweep", written, Command(), flags)
     if command.workers is not None and command.workers < 1:
         raise UserError(f"workers must be >= 1, got {command.workers}; leave it out for one per core.")
+    if command.workers is not None and command.cluster is not None:
+        raise UserError("--workers are processes here, --cluster has workers of its own: give one of the two.")
     part_of(command.shard)
     chosen = {PLURALS.get(name, name): values for name, values in asdict(command.lists).items() if values}
     for name, values in chosen.items():
@@ -166,10 +168,11 @@ def _run(arguments: Sequence[str]) -> int:
     sweep = open_sweep(grid, out, resume=command.resume or command.shard is not None)
     if grid is None:
         sweep = open_sweep(_with_options(sweep.grid, command), out, resume=True)
+    where = {"workers": command.workers, "cluster": command.cluster, "shard": part_of(command.shard)}
     if command.dry_run:
-        print(describe_sweep(sweep, workers=command.workers, shard=part_of(command.shard)))
+        print(describe_sweep(sweep, **where))
         return 0
-    failed = run_sweep(sweep, workers=command.workers, cluster=command.cluster, shard=part_of(command.shard))
+    failed = run_sweep(sweep, **where)
     print(f"results: {out} (open {out / 'report.html'})")
     if failed:
         print(f"{len(failed)} failed, see sweep.csv and above; --resume tries them again", file=sys.stderr)

@@ -10,7 +10,7 @@ from typing import Any
 
 from ppl_pvae.errors import UserError
 
-__all__ = ["TIMEOUT", "cluster_executor"]
+__all__ = ["TIMEOUT", "cluster_executor", "cluster_slots"]
 
 TIMEOUT = 5  # seconds until an address is given up, importing Dask among them
 LEAST = 3  # seconds that the scheduler has at least, where the import took long
@@ -33,6 +33,30 @@ def cluster_executor(address: str) -> Iterator[Executor]:
     UserError
         If Dask is not installed, or no scheduler answers at the address.
     """
+    with _connected(address) as client:
+        if not _threads_of(client):
+            print(f"{address} has no workers yet; cells wait for the first", file=sys.stderr, flush=True)
+        yield client.get_executor(pure=False)
+
+
+def cluster_slots(address: str) -> int:
+    """How many cells the workers of a scheduler fit at once: one a thread.
+
+    Raises
+    ------
+    UserError
+        As `cluster_executor` does.
+    """
+    with _connected(address) as client:
+        return sum(_threads_of(client))
+
+
+def _threads_of(client: Any) -> list[int]:
+    return [worker["nthreads"] for worker in client.scheduler_info()["workers"].values()]
+
+
+@contextmanager
+def _connected(address: str) -> Iterator[Any]:
     begin = time.monotonic()
     try:
         from distributed import Client
@@ -47,9 +71,7 @@ def cluster_executor(address: str) -> Iterator[Executor]:
             "address, such as tcp://host:8786."
         ) from None
     with client:
-        if not client.scheduler_info()["workers"]:
-            print(f"{address} has no workers yet; cells wait for the first", file=sys.stderr, flush=True)
-        yield client.get_executor(pure=False)
+        yield client
 
 
 def _within(seconds: float, make: Callable[[], Any]) -> Any:

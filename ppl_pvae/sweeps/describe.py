@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
+from ppl_pvae.sweeps.cluster import cluster_slots
 from ppl_pvae.sweeps.costs import Costs, costs_of
 from ppl_pvae.sweeps.estimate import disk_of, disk_of_path
 from ppl_pvae.sweeps.images import images_of, remark_on
@@ -13,16 +14,20 @@ from ppl_pvae.sweeps.whole import Sweep
 __all__ = ["describe_sweep"]
 
 
-def describe_sweep(sweep: Sweep, *, workers: int | None, shard: tuple[int, int] | None = None) -> str:
+def describe_sweep(
+    sweep: Sweep, *, workers: int | None, cluster: str | None = None, shard: tuple[int, int] | None = None
+) -> str:
     """The cells, those that are finished marked, the path along β, and what time and disk they will take.
 
-    Of one part (i, n) where there are several; the path goes with the first.
+    Of one part (i, n) where there are several; the path goes with the first. On a cluster, with as many workers as it
+    has now.
 
     Raises
     ------
     UserError
-        If data cannot be read, or a program file cannot be fitted.
+        If data cannot be read, a program file cannot be fitted, or nobody answers at the address of the cluster.
     """
+    where, at_once = _cells_at_once(workers, cluster)
     mine = {cell.name for cell in sweep.part(shard)}
     images, to_fit = images_of(sweep), [cell for cell in sweep.left() if cell.name in mine]
     remark_on(sweep, images)
@@ -38,9 +43,7 @@ def describe_sweep(sweep: Sweep, *, workers: int | None, shard: tuple[int, int] 
     ]
     first = shard is None or shard[0] == 1
     follow = path_to_follow(sweep) if first else None
-    workers = workers or cores()
     hours = sum(costs.seconds[name] for name in [*left, *([follow.name] if follow else [])]) / 3600
-    threads = max(1, cores() // workers)
     disk = disk_of(sweep.part(shard), pixels) + (_disk_of_path(sweep, pixels) if first else 0)
     return "\n".join(
         [
@@ -48,11 +51,19 @@ def describe_sweep(sweep: Sweep, *, workers: int | None, shard: tuple[int, int] 
             *(_path_line(sweep, costs) if first else []),
             f"cells   {len(mine)}, {len(left)} to fit{' and a path along β' if follow else ''}, steps doubled "
             f"{sweep.grid.max_doublings} times at most",
-            f"time    about {hours:.1f} hours of a core, {hours / workers / threads:.1f} on {workers} workers"
-            f"{_by_what(left, costs)}",
+            f"time    about {hours:.1f} hours of a core, {hours / at_once:.1f} on {where}{_by_what(left, costs)}",
             f"disk    about {disk / 1e6:.0f} MB when finished; a running cell takes seven times its share",
         ]
     )
+
+
+def _cells_at_once(workers: int | None, cluster: str | None) -> tuple[str, int]:
+    """Where cells will run, in words, and by how many cores their time is divided."""
+    if cluster is None:
+        workers = workers or cores()
+        return f"{workers} workers", workers * max(1, cores() // workers)
+    slots = cluster_slots(cluster)
+    return (f"the {slots} threads at {cluster}", slots) if slots else (f"one worker; {cluster} has none yet", 1)
 
 
 def _path_line(sweep: Sweep, costs: Costs) -> list[str]:

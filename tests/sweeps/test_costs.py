@@ -86,3 +86,16 @@ def test_finished_cells_of_the_same_program_and_size_tell_what_others_take(sweep
     said = describe_sweep(more, workers=1)
     assert "about 16 s" in a_line(said, left.name)
     assert "1 of 3 by finished cells of the same program and K, the others if two doublings" in a_line(said, "time")
+
+
+def test_the_time_on_a_cluster_goes_by_the_threads_that_it_has(sweep):
+    distributed = pytest.importorskip("distributed")
+    here = {"processes": False, "protocol": "tcp", "host": "127.0.0.1", "dashboard_address": None}
+    with distributed.LocalCluster(n_workers=0, threads_per_worker=2, **here) as cluster:
+        address = cluster.scheduler_address
+        said = describe_sweep(sweep, workers=None, cluster=address)
+        assert f"on one worker; {address} has none yet" in a_line(said, "time")
+        cluster.scale(3)
+        cluster.wait_for_workers(3)
+        said = describe_sweep(sweep, workers=None, cluster=address)
+        assert f"on the 6 threads at {address}" in a_line(said, "time")

@@ -138,6 +138,7 @@ def test_a_cell_that_fails_is_reported_and_the_rest_goes_on(array, tmp_path, cap
         (["--units", "0"], "units must be >= 1"),
         (["--programs", "poison"], "did you mean 'poisson'"),
         (["--betas", "1", "--workers", "0"], "workers must be >= 1"),
+        (["--betas", "1", "--workers", "2", "--cluster", "tcp://127.0.0.1:9"], "give one of the two"),
         (["--betas", "1", "--shard", "3/2"], "shard must be i/n"),
         (["--betas", "1", "--max-doublings", "-1"], "max_doublings must be from 0 to 20"),
         (["--betas", "1", "--match-distortion", "nan"], "match_distortion must be >= 0"),
@@ -223,10 +224,11 @@ def test_a_program_is_asked_nothing_where_its_cells_are_finished(array, tmp_path
     assert "0 to fit" in capfd.readouterr().out
 
 
-def test_an_address_where_nobody_answers_is_said_within_ten_seconds(array, tmp_path, capsys):
+@pytest.mark.parametrize("flags", [[], ["--dry-run"]], ids=["run", "dry run"])
+def test_an_address_where_nobody_answers_is_said_within_ten_seconds(array, tmp_path, capsys, flags):
     pytest.importorskip("distributed")
     begin = time.monotonic()
-    assert main(command(array, tmp_path / "out", "--cluster", "tcp://127.0.0.1:9")) == 2
+    assert main(command(array, tmp_path / "out", "--cluster", "tcp://127.0.0.1:9", *flags)) == 2
     assert time.monotonic() - begin < 15  # ten, and what importing Dask takes
     assert "no scheduler answers at tcp://127.0.0.1:9" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
