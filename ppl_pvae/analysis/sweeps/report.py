@@ -45,6 +45,9 @@ _OTHERS = {
     "beside it; dashed: sending nothing.",
     "plane_spikes": "R² against activity, a panel for each number of units; dashed: sending nothing.",
     "plane_nats": "Distortion against nats, a panel for each number of units; dashed: sending nothing.",
+    "coupling": "A line for each number of units, β falling from left to right; along dotted lines nats are in "
+    "proportion to activity. Where a line is steep nats change and activity does not, where it is flat activity "
+    "changes for next to no nats. Open: not known to have converged.",
     "maps": "Zeros and activity per image over β and units; hatched: not known to have converged.",
 }
 
@@ -153,7 +156,12 @@ def _section(title: str, content: str) -> str:
 
 
 def _title(name: str) -> str:
-    titles = {"maps": "Maps over β and units", "plane_nats": "Distortion for nats", "plane_spikes": "R² for spikes"}
+    titles = {
+        "maps": "Maps over β and units",
+        "coupling": "Do nats follow activity?",
+        "plane_nats": "Distortion for nats",
+        "plane_spikes": "R² for spikes",
+    }
     return titles.get(name, "Fidelity for energy")
 
 

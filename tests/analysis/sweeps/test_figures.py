@@ -32,7 +32,8 @@ def figures():
 
 
 def test_every_theme_has_a_figure(figures):
-    themes = ["sparsity", "activity", "fidelity", "prices", "planes", "maps", "dense", "operating", "price"]
+    themes = ["sparsity", "activity", "fidelity", "prices", "planes", "coupling"]
+    themes += ["maps", "dense", "operating", "price"]
     assert list(figures) == themes
     assert figures["fidelity"].axes[0].get_title(loc="left") == "K = 32"
     assert len(figures["fidelity"].axes) == 6  # three metrics, two numbers of units
@@ -63,6 +64,30 @@ def test_silence_is_drawn_with_distortion(figures):
     for ax in figures["planes"].axes[2:]:
         assert SILENCE in [line.get_ydata()[0] for line in ax.lines if len(set(line.get_ydata())) == 1]
     assert "sending nothing" in texts(figures["planes"])
+
+
+def test_nats_stand_against_activity_beside_lines_of_proportion(figures):
+    fig = figures["coupling"]
+    assert [ax.get_title(loc="left").replace("\n", " ") for ax in fig.axes] == [
+        family.label for family in sort_by_family(SMALL)
+    ]
+    ax, curves = fig.axes[0], [curve for curve in beta_curves(SMALL) if curve.family.is_pvae]
+    drawn = [
+        np.log(line.get_xydata()) for line in ax.lines if line.get_linestyle() == "-" and len(line.get_xdata()) > 2
+    ]
+    told = [
+        np.log([[point.mean(key) for key in ("spikes_per_image", "coding_rate")] for point in curve.points])
+        for curve in curves
+    ]
+    assert len(drawn) == len(told) == 2
+    for line, points in zip(drawn, told, strict=True):
+        np.testing.assert_allclose(line, points)
+    assert {"K = 32", "K = 64", "proportional", "open: not known to have converged"} <= set(texts(fig))
+
+
+def test_a_code_that_sends_nothing_has_no_coupling():
+    rows = [cell(units=32, beta=beta, spikes_per_image=0.0, coding_rate=0.0) for beta in (0.1, 1.0)]
+    assert "coupling" not in draw_sweep(rows)
 
 
 def test_maps_hatch_what_has_not_converged(figures):

@@ -2,6 +2,7 @@
 
 from ppl_pvae.analysis.plots.sweeps.atoms import atoms_along_beta
 from ppl_pvae.analysis.plots.sweeps.best import best
+from ppl_pvae.analysis.plots.sweeps.coupling import coupling
 from ppl_pvae.analysis.plots.sweeps.dense import beside_dense
 from ppl_pvae.analysis.plots.sweeps.draw import draw_sweep
 from ppl_pvae.analysis.plots.sweeps.maps import maps
@@ -15,6 +16,7 @@ __all__ = [
     "atoms_along_beta",
     "beside_dense",
     "best",
+    "coupling",
     "draw_sweep",
     "maps",
     "over_beta",

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from ppl_pvae.analysis.energy import ATTWELL_LAUGHLIN, bits_per_atp
 from ppl_pvae.analysis.plots.sweeps.best import best
+from ppl_pvae.analysis.plots.sweeps.coupling import coupling
 from ppl_pvae.analysis.plots.sweeps.dense import beside_dense
 from ppl_pvae.analysis.plots.sweeps.layout import MOST_COLUMNS
 from ppl_pvae.analysis.plots.sweeps.maps import maps
@@ -34,10 +35,9 @@ def draw_sweep(rows: Sequence[Row]) -> dict[str, Figure]:
     -------
     dict
         `sparsity`, `activity`, `fidelity`, `prices` and `planes` with up to four numbers of units, or else each of
-        their metrics and planes by itself under its own name; `maps` (several β and units), `operating` (converged
-        cells of the P-VAE with their information), `dense` (codes whose dense
-        limit is known), `price` (cells with a price on spikes). What there is nothing of
-        is not there.
+        their metrics and planes by itself under its own name; `coupling`, `maps` (several β and units), `dense` (codes
+        whose dense limit is known), `operating` (converged cells of the P-VAE with their information), `price` (cells
+        with a price on spikes). What there is nothing of is not there.
     """
     rows = [_with_energy(row) for row in rows]
     curves = beta_curves(rows)
@@ -47,6 +47,7 @@ def draw_sweep(rows: Sequence[Row]) -> dict[str, Figure]:
         figures |= {name: over_beta(curves, theme.keys)} if few else {k: over_beta(curves, [k]) for k in theme.keys}
     figures |= {"planes": planes(curves)} if few else {name: planes(curves, [name]) for name in PLANES}
     figures |= {
+        "coupling": coupling(curves),
         "maps": maps(curves),
         "dense": beside_dense(curves),
         "operating": best(operating_points(rows)),
