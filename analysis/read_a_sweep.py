@@ -15,6 +15,7 @@ from ppl_pvae.analysis.plots.sweeps import coupling, over_beta
 from ppl_pvae.analysis.sweeps import beta_curves, findings, match_distortion, read_sweep
 
 OURS = "docs/sweep/sweep.csv"
+DISTORTION = 128  # nats per image at which programs are compared, as in docs/results.md
 SWEEP = os.environ.get("PPL_PVAE_SWEEP") or (OURS if os.path.exists(OURS) else f"../{OURS}")
 plt.rcParams.update(LOOK)
 
@@ -54,23 +55,23 @@ coupling(curves)
 
 # %%
 for curve in counts:
-    steps = []
     for near, far in zip(curve.points, curve.points[1:], strict=False):
-        spreads = [spread for point in (near, far) if (spread := point.spread("zeros")) is not None]
-        if spreads and max(spreads) > 0:
-            steps.append((far.mean("zeros") - near.mean("zeros")) / np.sqrt(np.mean(np.square(spreads))))
-    if steps:
-        told = ", ".join(f"{step:.0f}" for step in steps)
-        print(f"{curve.family.label}, K = {curve.units}: zeros rise by {told} standard deviations of seeds")
+        spreads = [spread for point in (near, far) if (spread := point.spread("zeros"))]
+        if spreads:
+            step = (far.mean("zeros") - near.mean("zeros")) / np.sqrt(np.mean(np.square(spreads)))
+            print(f"{curve.family.label}, K = {curve.units}, β = {near.beta:g} → {far.beta:g}: {step:.1f} of zeros")
 
 # %% [markdown]
-# What each program pays at one distortion, read off between its cells.
+# What each program pays at one distortion, read off between its cells; "with care" where these have not all converged
+# or lie far apart.
 
 # %%
-for match in match_distortion(rows).curves:
-    spikes = f"{match.spikes_per_image:.0f} spikes, " if match.is_count else ""
+print(f"at a distortion of {DISTORTION} nats:")
+for match in match_distortion(rows, DISTORTION).curves:
     unsure = "" if match.converged and not match.wide else ", with care"
-    print(f"{match.family}, K = {match.units}: {spikes}{match.coding_rate:.1f} nats{unsure}")
+    told = [(match.coding_rate, "nats"), *([(match.spikes_per_image, "spikes")] if match.is_count else [])]
+    paid = ", ".join(f"{value:.1f} {word}" for value, word in told if value is not None)
+    print(f"{match.family}, K = {match.units}: {paid}{unsure}")
 
 # %% [markdown]
 # A figure of your own: what fidelity costs in spikes, and what a spike then carries. A dot a seed, lines through means;
@@ -78,19 +79,24 @@ for match in match_distortion(rows).curves:
 
 # %%
 fig, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.2), layout="constrained", sharey=True)
-learned = [curve for curve in counts if curve.family.encoder_bias is not False]
-for curve, colour in zip(learned, plt.get_cmap("viridis")(np.linspace(0.9, 0.05, len(learned))), strict=True):
+biased = [curve for curve in counts if curve.family.encoder_bias is not False]
+for curve, colour in zip(biased, plt.get_cmap("viridis")(np.linspace(0.9, 0.05, len(biased))), strict=True):
     for ax, key in ((left, "spikes_per_image"), (right, "bits_per_spike")):
-        means = [[point.mean(name) for name in (key, "distortion")] for point in curve.points]
-        ax.plot(*np.transpose(means), color=colour, linewidth=0.8, label=f"K = {curve.units}")
-        for point in curve.points:
-            face = colour if point.converged else "white"
-            ax.scatter(*(point.values(name) for name in (key, "distortion")), 12, [face], edgecolors=[colour], zorder=3)
+        sends = [point for point in curve.points if point.mean(key)]
+        means = [[point.mean(name) for point in sends] for name in (key, "distortion")]
+        ax.plot(*means, color=colour, linewidth=0.8, label=f"{curve.family.label}, K = {curve.units}")
+        for point in sends:
+            for row in (row for row in point.rows if row[key]):
+                face = colour if row["converged"] else "white"
+                ax.scatter(row[key], row["distortion"], 12, [face], edgecolors=[colour], zorder=3)
 left.set(xscale="log", xlabel="spikes per image", ylabel="distortion, nats per image")
 right.set(xscale="log", xlabel="bits per spike, summed over units")
-left.legend()
+if biased:
+    left.legend()
 plt.show()
 
 # %%
 slopes = [each["elasticity"] for each in found["claims"]["proportion"]["curves"] if each["verdict"] is not None]
-print(f"d log nats / d log spikes of the P-VAE over β: {min(slopes):.2f} to {max(slopes):.2f} (proportional: 1)")
+known = [slope for slope in slopes if slope is not None]
+told = f"{min(known):.2f} to {max(known):.2f} (proportional: 1)" if known else "no P-VAE with two β, 0 curves"
+print(f"d log nats / d log spikes of the P-VAE over β: {told}")

@@ -3,41 +3,47 @@
     python benchmarks/sweep_tables.py           print them
     python benchmarks/sweep_tables.py --write   put them where docs/results.md has a line <!-- table NAME -->
 
-A star stands where a cell has not converged within the doublings that it was given. Points are means over seeds.
+Points are means over seeds. A star stands where any cell that a number rests on has not converged within the doublings
+that it was given, † where it is read off between cells whose distortions are more than 20 nats apart.
 """
 
 import argparse
 import csv
 import json
-import math
 import re
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from table_cells import CELLS, amount, beta, fold, label, marked, share, tenths
+from table_cells import CELLS, amount, beta, family, fold, marked, plus_minus, share, tenths
 from tables import markdown
 
 from ppl_pvae.analysis.sweeps import read_sweep
 from ppl_pvae.analysis.sweeps.families import Curve, Point, beta_curves
 from ppl_pvae.analysis.sweeps.trends import exponents
 
-__all__ = ["filled", "made", "places"]
+__all__ = ["RESULTS", "all_tables", "by_density", "fill_places", "matched", "places", "spread_of_seeds"]
 
 DOCS = Path(__file__).parents[1] / "docs"
 RESULTS, SWEEP = DOCS / "results.md", DOCS / "sweep"
 PUBLISHED = DOCS / "published" / "pvae_van_hateren_by_beta.csv"
-LARGE = 1000
+MANY = 1000
 """More units than this were fitted at three β alone."""
-
 SPARSE = 0.8
 """A code with so many zeros is called sparse here, and one with as few as it then has counts dense."""
+ENOUGH = 3
+"""Points of which a slope is told."""
 
 _COUNTS = ("spikes per image", "zeros", "lifetime", "R²", "active units", "information", "bits per spike", "log p(x) ≥")
 _OTHERS = ("activity per image", "zeros", "lifetime", "R²", "active units", "log p(x) ≥")
 _PAID = ("free energy", "distortion", "nats")
-_LARGE = ("distortion", "nats", "activity per image", "zeros", "R²", "active units", "bits per spike", "log p(x) ≥")
+_MANY = ("distortion", "nats", "activity per image", "zeros", "R²", "active units", "bits per spike", "log p(x) ≥")
+_BESIDE = (
+    ("distortion_sampled", "distortion", tenths),
+    ("coding_rate", "coding_rate", amount),
+    ("active_units", "active_units", share),
+)
 
 
 def over_beta(curve: Curve, columns: Sequence[str]) -> str:
@@ -56,17 +62,18 @@ def by_units(curves: Sequence[Curve], column: str) -> str:
     return markdown((f"{column}: K", *(f"β = {beta(value)}" for value in betas)), rows)
 
 
-def ends(curves: Sequence[Curve]) -> str:
+def ends(curves: Sequence[Curve], units: int) -> str:
     """All families at one number of units: how far β, from its smallest to its largest, takes them."""
     rows = []
-    for curve in curves:
+    for curve in (curve for curve in curves if curve.units == units):
         first, last = curve.points[0], curve.points[-1]
-        change = fold(first.mean("spikes_per_image"), last.mean("spikes_per_image"))
-        both = [f"{CELLS[name](first)} → {CELLS[name](last)}" for name in ("zeros", "R²")]
+        activity = [value for point in curve.points if (value := point.mean("spikes_per_image")) is not None]
+        change = fold(min(activity, default=None), max(activity, default=None))
+        both = [f"{CELLS[name](first)} → {CELLS[name](last)}" for name in ("zeros", "R²", "active units")]
         unsure = sum(not point.converged for point in curve.points)
-        rows.append([label(curve), both[0], change, both[1], CELLS["active units"](last), str(unsure or "")])
-    heads = ("zeros", "activity changes", "R²", "active units at β = 8", "β not converged")
-    return markdown((f"K = {curves[0].units}, β from .01 to 8", *heads), rows)
+        rows.append([family(curve.family.label), both[0], change, *both[1:], str(unsure or "")])
+    heads = ("zeros", "activity, largest over smallest", "R²", "active units", "β not converged")
+    return markdown((f"K = {units:,}, smallest to largest β", *heads), rows)
 
 
 def of_all(curves: Sequence[Curve], head: str, cell: Callable[[Curve], str]) -> str:
@@ -74,7 +81,7 @@ def of_all(curves: Sequence[Curve], head: str, cell: Callable[[Curve], str]) -> 
     units = sorted({curve.units for curve in curves})
     rows: dict[str, dict[int, str]] = {}
     for curve in curves:
-        rows.setdefault(label(curve), {})[curve.units] = cell(curve)
+        rows.setdefault(family(curve.family.label), {})[curve.units] = cell(curve)
     lines = [[name, *(found.get(k, "") for k in units)] for name, found in rows.items()]
     return markdown((head, *(f"K = {k:,}" for k in units)), lines)
 
@@ -92,46 +99,47 @@ def _elasticity(curve: Curve) -> str:
 
 def by_density(curves: Sequence[Curve]) -> str:
     """d log nats / d log spikes of the P-VAE: over all β, and over those at which its code is sparse or dense."""
+    asked = (lambda zeros: True, lambda zeros: zeros >= SPARSE, lambda zeros: zeros < 1 - SPARSE)
     rows = []
     for curve in curves:
-        cells = [f"{curve.units:,}"]
-        for asked in (lambda zeros: True, lambda zeros: zeros >= SPARSE, lambda zeros: zeros < 1 - SPARSE):
-            there = [point for point in curve.points if asked(point.mean("zeros"))]
-            told = share(exponents(there).elasticity) if len(there) > 2 else ""
-            cells.append(f"{told} ({len(there)})" if told else "")
-        rows.append(cells)
+        known = [(point, zeros) for point in curve.points if (zeros := point.mean("zeros")) is not None]
+        found = [exponents([point for point, zeros in known if holds(zeros)]) for holds in asked]
+        rows.append([f"{curve.units:,}"])
+        rows[-1] += [f"{share(each.elasticity)} ({each.points})" if each.points >= ENOUGH else "" for each in found]
     return markdown(("nats by spikes: K", "all β", f"zeros ≥ {share(SPARSE)}", f"zeros < {share(1 - SPARSE)}"), rows)
 
 
-def seeds(curves: Sequence[Curve]) -> str:
-    """The largest standard deviation over seeds at any β: of free energy and activity in percent."""
+def spread_of_seeds(curves: Sequence[Curve]) -> str:
+    """The largest standard deviation over seeds at any β where all have converged; of amounts in percent."""
+    spreads = (
+        ("free_energy", _percent, tenths),
+        ("spikes_per_image", _percent, tenths),
+        ("zeros", Point.spread, lambda value: f"{value:.3f}".removeprefix("0")),
+        ("r2", Point.spread, lambda value: f"{value:.3f}".removeprefix("0")),
+    )
     rows = [
-        [label(curve), str(curve.units), *(_widest(curve, *spread) for spread in _SPREADS)]
+        [family(curve.family.label), f"{curve.units:,}", *(_widest(curve, *spread) for spread in spreads)]
         for curve in curves
         if any(len(point.rows) > 1 for point in curve.points)
     ]
     heads = ("free energy, %", "activity, %", "zeros", "R²")
-    return markdown(("standard deviation over seeds, largest over β", "K", *heads), rows)
+    return markdown(("standard deviation over seeds, largest over converged β", "K", *heads), rows)
 
 
 def _percent(point: Point, key: str) -> float | None:
-    values = [value for value in point.values(key) if value > 0]
-    return 100 * statistics.stdev(math.log(value) for value in values) if len(values) > 1 else None
+    spread, mean = point.spread(key), point.mean(key)
+    return 100 * spread / abs(mean) if spread is not None and mean else None
 
 
-_SPREADS = (
-    ("free_energy", _percent, "{:.1f}"),
-    ("spikes_per_image", _percent, "{:.1f}"),
-    ("zeros", Point.spread, "{:.3f}"),
-    ("r2", Point.spread, "{:.3f}"),
-)
-
-
-def _widest(curve: Curve, key: str, spread_of: Callable[[Point, str], float | None], shape: str) -> str:
-    spreads = [(spread, point) for point in curve.points if (spread := spread_of(point, key)) is not None]
+def _widest(
+    curve: Curve, key: str, spread_of: Callable[[Point, str], float | None], told: Callable[[float], str]
+) -> str:
+    settled = [point for point in curve.points if point.converged]
+    spreads = [(spread, point) for point in settled if (spread := spread_of(point, key)) is not None]
+    if not spreads:
+        return ""
     spread, point = max(spreads, key=lambda each: each[0])
-    shown = shape.format(spread).removeprefix("0" if spread_of is not _percent else "")
-    return f"{shown} (β = {marked(beta(point.beta), point)})" if float(shown) else shown
+    return f"{told(spread)} (β = {beta(point.beta)})" if told(spread).strip(".0") else told(spread)
 
 
 def beside_published(curves: Sequence[Curve]) -> str:
@@ -150,50 +158,41 @@ def beside_published(curves: Sequence[Curve]) -> str:
     return markdown(("K", "β", *heads), rows)
 
 
-_BESIDE = (
-    ("distortion_sampled", "distortion", tenths),
-    ("coding_rate", "coding_rate", amount),
-    ("active_units", "active_units", share),
-)
-
-
-def large(curves: Sequence[Curve]) -> str:
+def many_units(curves: Sequence[Curve]) -> str:
     """More units than a thousand: a row a cell."""
     rows = [
-        [label(curve), f"{curve.units:,}", marked(beta(point.beta), point), *(CELLS[name](point) for name in _LARGE)]
+        [family(curve.family.label), f"{curve.units:,}", marked(beta(point.beta), point)]
+        + [CELLS[name](point) for name in _MANY]
         for curve in curves
         for point in curve.points
     ]
-    return markdown(("", "K", "β", *_LARGE), rows)
+    return markdown(("", "K", "β", *_MANY), rows)
 
 
 def matched(found: Mapping[str, Any], units: int) -> str:
-    """What each family pays at one distortion, from the findings of a sweep; a star: read off 20 nats apart or more."""
+    """What each family of so many units pays at one distortion, from `matched` of the findings of a sweep."""
+    rows, beside = [], ""
+    for match in (match for match in found["curves"] if match["units"] == units):
+        marks = ("" if match["converged"] else "*") + ("†" if match["wide"] else "")
+        row = [family(match["family"]) + marks, str(match["seeds"])]
+        row += [amount(match["spikes_per_image"]) if match["is_count"] else "", amount(match["coding_rate"])]
+        row.append(plus_minus(match["log_evidence"], match["log_evidence_se"], 1))
+        gap = match["evidence_difference"]
+        row.append("" if gap is None else plus_minus(gap["difference"], gap["standard_error"], 1))
+        row[-1] += ", paired" if gap is not None and gap["paired"] else ""
+        beside = beside if gap is None else family(gap["beside"])
+        rows.append([*row, " to ".join(beta(value) for value in match["between"])])
+    heads = ("seeds", "spikes", "nats", "log p(x) ≥", f"less that of {beside}", "between β")
+    return markdown((f"distortion {tenths(found['distortion'])}, K = {units:,}", *heads), rows)
+
+
+def over_units(found: Mapping[str, Any], label: str) -> str:
+    """What one family pays at one distortion, a row for each number of units."""
     rows = []
-    for curve in (curve for curve in found["curves"] if curve["units"] == units):
-        name = curve["family"].replace("pays ", "").replace("rectified, ", "").replace(" prior", "")
-        evidence, error = curve["log_evidence"], curve["log_evidence_se"]
-        bound = f"{tenths(evidence)} ± {error:.1f}"
-        beside = curve["evidence_difference"]
-        gap = f"{tenths(beside['difference'])} ± {beside['standard_error']:.1f}" if beside else ""
-        paired = "" if beside is None else "yes" if beside["paired"] else "no"
-        activity = amount(curve["spikes_per_image"]) if curve["is_count"] else ""
-        star = "*" if curve["wide"] else ""
-        between = " to ".join(beta(value) for value in curve["between"])
-        rows.append([name + star, activity, amount(curve["coding_rate"]), bound, gap, paired, between])
-    heads = ("spikes", "nats", "log p(x) ≥", "less that of Poisson", "paired", "between β")
-    return markdown((f"distortion {tenths(found['distortion'])}, K = {units}", *heads), rows)
-
-
-def over_units(found: Mapping[str, Any]) -> str:
-    """What the P-VAE pays at one distortion, a row for each number of units; a star: not all cells have converged."""
-    rows = [
-        [f"{each['units']:,}{'' if each['converged'] else '*'}"]
-        + [amount(each[key]) for key in ("spikes_per_image", "coding_rate")]
-        + [f"{tenths(each['log_evidence'])} ± {each['log_evidence_se']:.1f}"]
-        for each in found["curves"]
-        if each["family"] == "Poisson"
-    ]
+    for match in (match for match in found["curves"] if match["family"] == label):
+        marks = ("" if match["converged"] else "*") + ("†" if match["wide"] else "")
+        row = [f"{match['units']:,}{marks}", amount(match["spikes_per_image"]), amount(match["coding_rate"])]
+        rows.append([*row, plus_minus(match["log_evidence"], match["log_evidence_se"], 1)])
     return markdown((f"distortion {tenths(found['distortion'])}: K", "spikes", "nats", "log p(x) ≥"), rows)
 
 
@@ -206,62 +205,68 @@ def claims(found: Mapping[str, Any]) -> str:
     return markdown(("claim", "verdict", "cells not converged"), rows)
 
 
-def _is_poisson(curve: Curve) -> bool:
-    return curve.family.is_pvae and curve.family.encoder_bias is True
+def _is_plain(curve: Curve) -> bool:
+    """Whether a curve is of the P-VAE as it is by default."""
+    return curve.family.is_pvae and curve.family.encoder_bias is True and not curve.family.others
 
 
-def made(folder: Path = SWEEP) -> dict[str, str]:
-    """Every table by the name that docs/results.md has for it."""
+def all_tables(folder: Path = SWEEP) -> dict[str, str]:
+    """Every table by the name that docs/results.md has for it.
+
+    Parameters
+    ----------
+    folder
+        With `sweep.csv`, `findings.json` and, of more than a thousand units, `large.csv`.
+    """
     curves = beta_curves([row for name in ("sweep.csv", "large.csv") for row in read_sweep(folder / name)])
-    small = [curve for curve in curves if curve.units < LARGE]
-    poisson = [curve for curve in curves if _is_poisson(curve)]
+    few, many = [c for c in curves if c.units <= MANY], [c for c in curves if c.units > MANY]
+    poisson = [curve for curve in curves if _is_plain(curve)]
     control = [curve for curve in curves if curve.family.is_published_control]
-    found = json.loads((folder / "findings.json").read_text("utf-8"))
     counts, controls = ({curve.units: curve for curve in own} for own in (poisson, control))
+    found = json.loads((folder / "findings.json").read_text("utf-8"))
     return {
         "converged": of_all(curves, "converged", _converged),
+        "claims": claims(found["claims"]),
+        "by-density": by_density([curve for curve in few if _is_plain(curve)]),
+        "exponents": of_all(few, "nats by spikes, activity by nats", _elasticity),
         "zeros-poisson": by_units(poisson, "zeros"),
         "spikes-poisson": by_units(poisson, "spikes per image"),
         "zeros-control": by_units(control, "zeros"),
         "r2-control": by_units(control, "R²"),
-        "exponents": of_all(small, "nats by spikes, activity by nats", _elasticity),
-        "by-density": by_density([curve for curve in poisson if curve.units < LARGE]),
+        "over-units": over_units(found["matched"], poisson[0].family.label),
+        "seeds": spread_of_seeds(few),
         "poisson-64": over_beta(counts[64], (*_PAID, *_COUNTS)),
         "poisson-512": over_beta(counts[512], (*_PAID, *_COUNTS)),
         "control-512": over_beta(controls[512], (*_PAID, *_OTHERS)),
-        "ends-64": ends([curve for curve in curves if curve.units == 64]),
-        "ends-512": ends([curve for curve in curves if curve.units == 512]),
-        "seeds": seeds(small),
+        "ends-64": ends(curves, 64),
+        "ends-512": ends(curves, 512),
         "published": beside_published(poisson),
-        "large": large([curve for curve in curves if curve.units > LARGE]),
         "matched-64": matched(found["matched"], 64),
+        "matched-128": matched(found["matched"], 128),
         "matched-512": matched(found["matched"], 512),
-        "over-units": over_units(found["matched"]),
-        "claims": claims(found["claims"]),
+        "many-units": many_units(many),
     }
 
 
-_PLACE = re.compile(r"(<!-- table ([\w-]+) -->\n\n)(?:(?:\|.*\n)+\n)?")
+_PLACE = re.compile(r"<!-- table ([\w-]+) -->\n+(?:(?:\|.*\n)+(?:\n+|\Z))?")
 
 
 def places(text: str) -> list[str]:
     """Names of the tables that a text has a place for."""
-    return [name for _, name in _PLACE.findall(text)]
+    return _PLACE.findall(text)
 
 
-def filled(text: str, tables: Mapping[str, str]) -> str:
-    """A text with its tables made anew."""
-    return _PLACE.sub(lambda found: f"{found[1]}{tables[found[2]]}\n", text)
+def fill_places(text: str, tables: Mapping[str, str]) -> str:
+    """A text with its tables made anew, a blank line before and after each."""
+    return _PLACE.sub(lambda found: f"<!-- table {found[1]} -->\n\n{tables[found[1]]}\n", text)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true", help="into docs/results.md")
-    parser.add_argument("--folder", type=Path, default=SWEEP, help="another than docs/sweep")
-    args = parser.parse_args()
-    tables = made(args.folder)
+    args, tables = parser.parse_args(), all_tables()
     if args.write:
-        RESULTS.write_text(filled(RESULTS.read_text(encoding="utf-8"), tables), encoding="utf-8")
+        RESULTS.write_text(fill_places(RESULTS.read_text(encoding="utf-8"), tables), encoding="utf-8")
     else:
         print("\n".join(f"{name}\n\n{table}" for name, table in tables.items()))
 

@@ -2,46 +2,51 @@
 
 from collections.abc import Callable
 
-from ppl_pvae.analysis.sweeps.families import Curve, Point
+from ppl_pvae.analysis.sweeps.families import Point
 
-__all__ = ["CELLS", "amount", "beta", "fold", "label", "marked", "share", "tenths"]
+__all__ = ["CELLS", "amount", "beta", "family", "fold", "marked", "plus_minus", "share", "tenths"]
 
 
 def share(value: float | None) -> str:
     """Two decimals, three next to one, no zero before the point."""
     if value is None:
         return ""
-    digits = 3 if 0.985 < value < 1 else 2
-    text = f"{abs(value):.{digits}f}"
-    text = text[1:] if text.startswith("0") else text
-    return f"−{text}" if value < 0 and float(text) else text
+    return _plain(value, 3 if 0.985 <= round(value, 3) < 1 else 2)
 
 
 def tenths(value: float | None) -> str:
     """One decimal, whatever the size."""
-    return "" if value is None else f"{value:,.1f}".replace("-", "−")
+    return "" if value is None else _plain(value, 1)
 
 
 def amount(value: float | None) -> str:
     """Whole numbers from a hundred up, one decimal from one up, two below."""
     if value is None:
         return ""
-    if abs(value) >= 100:
-        return f"{value:,.0f}".replace("-", "−")
-    return tenths(value) if abs(value) >= 0.995 else share(value)
+    return _plain(value, 0 if abs(value) >= 99.95 else 1 if abs(value) >= 0.995 else 2)
+
+
+def plus_minus(value: float | None, error: float | None, digits: int) -> str:
+    """A number with its standard error, where that is known."""
+    if value is None:
+        return ""
+    return _plain(value, digits) + ("" if error is None else f" ± {_plain(error, digits)}")
 
 
 def fold(first: float | None, last: float | None) -> str:
-    """How many times as large the larger of two is."""
-    if not first or not last:
+    """How many times as large the larger of two amounts is."""
+    if first is None or last is None:
         return ""
-    ratio = max(first / last, last / first)
-    return f"{ratio:,.0f}-fold" if ratio >= 10 else f"{ratio:.1f}-fold"
+    small, large = sorted((first, last))
+    if small <= 0:
+        return "to nothing" if large > 0 else ""
+    ratio = large / small
+    return f"{_plain(ratio, 0 if ratio >= 9.95 else 1)}-fold"
 
 
 def beta(value: float) -> str:
     """A β without the zero before its point."""
-    return f"{value:g}".removeprefix("0") if value < 1 else f"{value:g}"
+    return f"{value:g}".removeprefix("0") or "0"
 
 
 def marked(text: str, point: Point) -> str:
@@ -49,21 +54,20 @@ def marked(text: str, point: Point) -> str:
     return text if point.converged or not text else f"{text}*"
 
 
-def label(curve: Curve) -> str:
-    """The family, in the words of the text: (prior, what it pays for) of a rectified Gaussian."""
-    return curve.family.label.replace("pays ", "").replace("rectified, ", "").replace(" prior", "")
+def family(label: str) -> str:
+    """A family's label in the words of the text: (prior, what it pays for) of a rectified Gaussian."""
+    return label.replace("pays ", "").replace("rectified, ", "").replace(" prior", "")
+
+
+def _plain(value: float, digits: int) -> str:
+    text = f"{abs(value):,.{digits}f}"
+    text = text[1:] if text.startswith("0.") else text
+    return f"−{text}" if value < 0 and text.strip(".0") else text
 
 
 def _bits(point: Point) -> str:
     value = point.mean("bits_per_spike")
-    if value is None:
-        return ""
-    return f"{value:.2f}".removeprefix("0") if value >= 0.1 else f"{value:.3f}".removeprefix("0")
-
-
-def _evidence(point: Point) -> str:
-    value, error = point.mean("log_evidence"), point.mean("log_evidence_se")
-    return "" if value is None or error is None else f"{value:,.0f} ± {error:.0f}".replace("-", "−")
+    return "" if value is None else _plain(value, 2 if round(value, 3) >= 0.1 else 3)
 
 
 def _of(key: str, how: Callable[[float | None], str]) -> Callable[[Point], str]:
@@ -82,6 +86,6 @@ CELLS: dict[str, Callable[[Point], str]] = {
     "active units": _of("active_units", share),
     "information": _of("information", amount),
     "bits per spike": _bits,
-    "log p(x) ≥": _evidence,
+    "log p(x) ≥": lambda point: plus_minus(point.mean("log_evidence"), point.mean("log_evidence_se"), 0),
 }
 """Heads of columns, and what stands below them: means over seeds, and standard errors over photographs."""

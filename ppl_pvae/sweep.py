@@ -61,7 +61,7 @@ class Command:
     config: Path | None = None
     """Recipe: a TOML file of lists of settings, with tables [[grid]] where combinations differ."""
     workers: int | None = None
-    """Processes on this machine; one per core unless said otherwise."""
+    """Processes on this machine; one per core unless said otherwise, none with --cluster."""
     cluster: str | None = None
     """Address of a Dask scheduler whose workers fit the cells."""
     shard: str | None = None

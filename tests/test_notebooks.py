@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
+from ppl_pvae.analysis.sweeps import read_sweep, write_sweep
 from ppl_pvae.errors import UserError
 
 ROOT = Path(__file__).parents[1]
@@ -17,6 +18,7 @@ FILES = sorted((ROOT / "analysis").glob("*.py"))
 IMPORTED = {"ppl_pvae", "arviz_base", "arviz_plots", "arviz_stats", "numpyro", "jax", "matplotlib", "numpy", "scipy"}
 IMPORTED |= {"dataclasses", "functools", "os"}  # of the standard library
 LONGEST = 120
+TABLE = ROOT / "docs" / "sweep" / "sweep.csv"
 VARIABLES = ("DATA", "UNITS", "STEPS", "RUN", "RUNS", "SWEEP")
 NUMBER = r"[+-]?\d+\.?\d*%?"
 DEAR = {"a_new_prior", "poisson_or_rectified", "bill_and_energy", "how_good_is_the_posterior"}  # they compile long
@@ -36,8 +38,7 @@ def small(tmp_path, monkeypatch):
     np.save(tmp_path / "x.npy", images.reshape(-1, 4, 4).astype(np.float32))
     for name in VARIABLES:
         monkeypatch.delenv(f"PPL_PVAE_{name}", raising=False)
-        table = ROOT / "docs" / "sweep" / "sweep.csv"
-    for name, value in {"DATA": tmp_path / "x.npy", "UNITS": 6, "STEPS": 60, "SWEEP": table}.items():
+    for name, value in {"DATA": tmp_path / "x.npy", "UNITS": 6, "STEPS": 60, "SWEEP": TABLE}.items():
         monkeypatch.setenv(f"PPL_PVAE_{name}", str(value))
     monkeypatch.chdir(tmp_path)
     with matplotlib.rc_context():
@@ -55,6 +56,26 @@ def test_a_notebook_runs(file, small, capsys):
     drawn = plt.figure(plt.get_fignums()[-1])
     assert all(ax.has_data() for ax in drawn.axes)
     assert [path.name for path in small.iterdir()] == ["x.npy"]
+
+
+@pytest.mark.parametrize("kept", ["no counts", "one β", "silent", "one family"])
+def test_other_sweeps_can_be_read(kept, small, monkeypatch, capsys):
+    rows = [row for row in read_sweep(TABLE) if row["units"] == 64 and not row["spike_price"]]
+    if kept == "no counts":
+        rows = [row for row in rows if row["program"] != "poisson"]
+    elif kept == "one β":
+        rows = [row for row in rows if row["beta"] == 1]
+    elif kept == "one family":
+        rows = [
+            row for row in rows if row["program"] == "poisson" and row["prior"] == "learned" and row["encoder_bias"]
+        ]
+    else:
+        silent = {"spikes_per_image": 0.0, "coding_rate": 0.0, "bits_per_spike": None, "zeros": 1.0}
+        rows = [row | silent if row["beta"] == 8 and row["seed"] == 0 else row for row in rows]
+    write_sweep(small / "sweep.csv", rows)
+    monkeypatch.setenv("PPL_PVAE_SWEEP", str(small / "sweep.csv"))
+    runpy.run_path(str(ROOT / "analysis" / "read_a_sweep.py"))
+    assert re.search(NUMBER, capsys.readouterr().out.strip().splitlines()[-1])
 
 
 def cells(text: str) -> list[tuple[str, list[str]]]:

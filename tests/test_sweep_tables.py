@@ -1,15 +1,24 @@
 """Tables of docs/results.md are those that the tables of the sweeps give; how their numbers are written."""
 
-import pytest
-from sweep_tables import RESULTS, filled, made, places
-from table_cells import amount, beta, fold, marked, share
+import csv
+import statistics
 
+import pytest
+from sweep_tables import RESULTS, all_tables, by_density, fill_places, matched, places, spread_of_seeds
+from table_cells import amount, beta, fold, marked, plus_minus, share, tenths
+
+from ppl_pvae.analysis.sweeps import beta_curves
 from ppl_pvae.analysis.sweeps.families import Point
+from tests.analysis.sweeps.planted import cell
 
 
 @pytest.fixture(scope="module")
 def tables():
-    return made()
+    return all_tables()
+
+
+def cells(table):
+    return [[each.strip() for each in line.strip("|").split("|")] for line in table.splitlines()]
 
 
 def test_every_table_has_its_place(tables):
@@ -19,45 +28,98 @@ def test_every_table_has_its_place(tables):
 def test_the_tables_are_those_of_the_sweep(tables):
     """`python benchmarks/sweep_tables.py --write` makes them anew."""
     text = RESULTS.read_text(encoding="utf-8")
-    assert filled(text, tables) == text
+    assert fill_places(text, tables) == text
 
 
-def test_a_table_is_put_in_its_place_alone():
-    text = "a\n\n<!-- table one -->\n\n| old |\n| --- |\n| 1 |\n\nb | c\n\n<!-- table two -->\n\nd\n"
+def test_zeros_of_the_table_are_means_over_seeds_of_the_file(tables):
+    with (RESULTS.parent / "sweep" / "sweep.csv").open(encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["cell"].startswith("poisson-K64-b2-s")]
+    assert len(rows) == 3
+    head, _, *lines = cells(tables["zeros-poisson"])
+    (line,) = (line for line in lines if line[0] == "64")
+    zeros = statistics.fmean(float(row["zeros"]) for row in rows)
+    assert line[head.index("β = 2")] == f"{zeros:.2f}".removeprefix("0")
+    assert {row["converged"] for row in rows} == {"True"}
+
+
+def test_slopes_are_told_of_enough_points():
+    """Nats go as spikes to the power of one half while codes are dense, and in proportion while they are sparse."""
+    dense = [
+        cell(units=32, beta=b, zeros=0.1, spikes_per_image=s, coding_rate=s**0.5)
+        for b, s in ((0.1, 900), (0.2, 400), (0.3, 100))
+    ]
+    sparse = [cell(units=32, beta=b, zeros=0.9, spikes_per_image=s, coding_rate=s) for b, s in ((1.0, 4.0), (2.0, 1.0))]
+    _, _, (units, every, few, many) = cells(by_density(beta_curves(dense + sparse)))
+    assert (units, few, many) == ("32", "", ".50 (3)")
+    assert every.endswith("(5)")
+
+
+def test_the_widest_spread_is_that_of_converged_points():
+    def seeds(beta, spikes, *, converged):
+        rows = enumerate(spikes)
+        return [cell(beta=beta, seed=s, spikes_per_image=each, converged=converged, zeros=0.5) for s, each in rows]
+
+    rows = [*seeds(1.0, (9.0, 10.0, 11.0), converged=True), *seeds(2.0, (1.0, 10.0, 19.0), converged=False)]
+    _, _, (*_, activity, zeros, _) = cells(spread_of_seeds(beta_curves(rows)))
+    assert (activity, zeros) == ("10.0 (β = 1)", ".000")
+
+
+def test_what_is_unknown_at_one_distortion_is_left_out():
+    match = {"units": 64, "converged": False, "wide": True, "family": "rectified, fixed prior, pays code", "seeds": 1}
+    match |= {"is_count": False, "spikes_per_image": None, "coding_rate": 3.0, "between": [0.5, 1.0]}
+    match |= {"log_evidence": -10.0, "log_evidence_se": None}
+    match |= {"evidence_difference": {"difference": -1.0, "standard_error": None, "paired": True, "beside": "Poisson"}}
+    head, _, row = cells(matched({"distortion": 100.0, "curves": [match]}, 64))
+    assert row == ["fixed, code*†", "1", "", "3.0", "−10.0", "−1.0, paired", ".5 to 1"]
+    assert head[5] == "less that of Poisson"
+
+
+@pytest.mark.parametrize("after", ["\n", "\n\n", "\n\n| old |\n| --- |\n| 1 |\n", "\n\n| old |\n| --- |\n| 1 |\n\n"])
+def test_a_table_is_put_in_its_place_alone(after):
     tables = {"one": "| new |\n", "two": "| second |\n"}
-    anew = "a\n\n<!-- table one -->\n\n| new |\n\nb | c\n\n<!-- table two -->\n\n| second |\n\nd\n"
-    assert filled(text, tables) == anew
+    text = f"a\n\n<!-- table one -->\n\n| old |\n\nb | c\n\n<!-- table two -->{after}"
+    anew = "a\n\n<!-- table one -->\n\n| new |\n\nb | c\n\n<!-- table two -->\n\n| second |\n\n"
     assert places(text) == ["one", "two"]
+    assert fill_places(text, tables) == fill_places(anew, tables) == anew
 
 
 def test_a_table_that_nobody_makes_is_not_passed_over():
     with pytest.raises(KeyError, match="none"):
-        filled("<!-- table none -->\n\n", {})
+        fill_places("<!-- table none -->\n\n", {})
 
 
 @pytest.mark.parametrize(
-    ("shown", "said"),
+    ("write", "numbers", "said"),
     [
-        (share(0.5), ".50"),
-        (share(1.0), "1.00"),
-        (share(0.9951), ".995"),
-        (share(0.004), ".00"),
-        (share(-0.004), ".00"),
-        (share(-0.031), "−.03"),
-        (share(None), ""),
-        (amount(5581.4), "5,581"),
-        (amount(99.94), "99.9"),
-        (amount(1.0), "1.0"),
-        (amount(0.688), ".69"),
-        (amount(-123.4), "−123"),
-        (fold(5581.0, 0.688), "8,112-fold"),
-        (fold(1.0, 2.15), "2.1-fold"),
-        (fold(0.0, 2.0), ""),
-        (beta(0.01), ".01"),
-        (beta(8.0), "8"),
-        (marked("1", Point(64, 1.0, 0.0, ({"converged": True}, {"converged": False}))), "1*"),
-        (marked("1", Point(64, 1.0, 0.0, ({"converged": True},))), "1"),
+        (share, (0.5,), ".50"),
+        (share, (1.0,), "1.00"),
+        (share, (0.9951,), ".995"),
+        (share, (0.9999,), "1.00"),
+        (share, (0.004,), ".00"),
+        (share, (-0.004,), ".00"),
+        (share, (-0.031,), "−.03"),
+        (share, (None,), ""),
+        (tenths, (-0.04,), ".0"),
+        (tenths, (1234.56,), "1,234.6"),
+        (amount, (5581.4,), "5,581"),
+        (amount, (99.94,), "99.9"),
+        (amount, (99.97,), "100"),
+        (amount, (1.0,), "1.0"),
+        (amount, (0.99,), ".99"),
+        (amount, (-123.4,), "−123"),
+        (plus_minus, (-10.04, 0.5, 1), "−10.0 ± .5"),
+        (plus_minus, (-10.04, None, 0), "−10"),
+        (plus_minus, (None, 1.0, 0), ""),
+        (fold, (5581.0, 0.688), "8,112-fold"),
+        (fold, (1.0, 2.15), "2.1-fold"),
+        (fold, (0.0, 2.0), "to nothing"),
+        (fold, (None, 2.0), ""),
+        (beta, (0.01,), ".01"),
+        (beta, (0.0,), "0"),
+        (beta, (8.0,), "8"),
+        (marked, ("1", Point(64, 1.0, 0.0, ({"converged": True}, {"converged": False}))), "1*"),
+        (marked, ("1", Point(64, 1.0, 0.0, ({"converged": True},))), "1"),
     ],
 )
-def test_numbers_are_written(shown, said):
-    assert shown == said
+def test_numbers_are_written(write, numbers, said):
+    assert write(*numbers) == said

@@ -34,13 +34,23 @@ def cluster_executor(address: str) -> Iterator[Executor]:
         If Dask is not installed, or no scheduler answers at the address.
     """
     with _connected(address) as client:
-        if not _threads_of(client):
+        if not client.nthreads():
             print(f"{address} has no workers yet; cells wait for the first", file=sys.stderr, flush=True)
         yield client.get_executor(pure=False)
 
 
 def cluster_slots(address: str) -> int:
-    """How many cells the workers of a scheduler fit at once: one a thread.
+    """How many cells the workers of a scheduler take at once, by Dask's count: one a thread.
+
+    Parameters
+    ----------
+    address
+        Of the scheduler.
+
+    Returns
+    -------
+    int
+        Threads of all workers; 0 where there are none yet.
 
     Raises
     ------
@@ -48,11 +58,7 @@ def cluster_slots(address: str) -> int:
         As `cluster_executor` does.
     """
     with _connected(address) as client:
-        return sum(_threads_of(client))
-
-
-def _threads_of(client: Any) -> list[int]:
-    return [worker["nthreads"] for worker in client.scheduler_info()["workers"].values()]
+        return sum(client.nthreads().values())
 
 
 @contextmanager

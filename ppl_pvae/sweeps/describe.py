@@ -27,7 +27,7 @@ def describe_sweep(
     UserError
         If data cannot be read, a program file cannot be fitted, or nobody answers at the address of the cluster.
     """
-    where, at_once = _cells_at_once(workers, cluster)
+    where, at_once, threads = _where(workers, cluster)
     mine = {cell.name for cell in sweep.part(shard)}
     images, to_fit = images_of(sweep), [cell for cell in sweep.left() if cell.name in mine]
     remark_on(sweep, images)
@@ -43,7 +43,10 @@ def describe_sweep(
     ]
     first = shard is None or shard[0] == 1
     follow = path_to_follow(sweep) if first else None
-    hours = sum(costs.seconds[name] for name in [*left, *([follow.name] if follow else [])]) / 3600
+    seconds = [costs.seconds[name] for name in [*left, *([follow.name] if follow else [])]]
+    hours = sum(seconds) / 3600
+    # A task is not divided: few of them leave workers idle, and the longest takes its time.
+    together = max(hours / at_once, max(seconds, default=0.0) / 3600) / threads
     disk = disk_of(sweep.part(shard), pixels) + (_disk_of_path(sweep, pixels) if first else 0)
     return "\n".join(
         [
@@ -51,19 +54,21 @@ def describe_sweep(
             *(_path_line(sweep, costs) if first else []),
             f"cells   {len(mine)}, {len(left)} to fit{' and a path along β' if follow else ''}, steps doubled "
             f"{sweep.grid.max_doublings} times at most",
-            f"time    about {hours:.1f} hours of a core, {hours / at_once:.1f} on {where}{_by_what(left, costs)}",
+            f"time    about {hours:.1f} hours of a core, {together:.1f} on {where}{_by_what(left, costs)}",
             f"disk    about {disk / 1e6:.0f} MB when finished; a running cell takes seven times its share",
         ]
     )
 
 
-def _cells_at_once(workers: int | None, cluster: str | None) -> tuple[str, int]:
-    """Where cells will run, in words, and by how many cores their time is divided."""
+def _where(workers: int | None, cluster: str | None) -> tuple[str, int, int]:
+    """Where cells will run, in words, how many at once, and on how many threads each."""
     if cluster is None:
         workers = workers or cores()
-        return f"{workers} workers", workers * max(1, cores() // workers)
+        return f"{workers} workers", workers, max(1, cores() // workers)
     slots = cluster_slots(cluster)
-    return (f"the {slots} threads at {cluster}", slots) if slots else (f"one worker; {cluster} has none yet", 1)
+    if not slots:
+        return f"one thread ({cluster} has no workers yet)", 1, 1
+    return f"{slots} {'thread' if slots == 1 else 'threads'} at {cluster}", slots, 1
 
 
 def _path_line(sweep: Sweep, costs: Costs) -> list[str]:

@@ -63,8 +63,6 @@ def run_sweep(
             forget_figure(sweep)
             begin_sweep(sweep)
             _fit(sweep, tasks, where, Progress(tasks, done, [costs[task.name] for task in tasks]), problems)
-    else:
-        begin_sweep(sweep)  # whose options may be others than before
     try:
         write_outputs(sweep, problems)
     except OSError as problem:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +15,6 @@ import pytest
 from ppl_pvae import fit
 from ppl_pvae.analysis.bounds import read_bounds
 from ppl_pvae.analysis.sweeps import read_sweep
-from ppl_pvae.config import read_grid
 from ppl_pvae.sweep import main, parse, part_of
 from ppl_pvae.sweeps import open_sweep
 from ppl_pvae.sweeps.whole import begin_sweep
@@ -224,14 +222,6 @@ def test_a_program_is_asked_nothing_where_its_cells_are_finished(array, tmp_path
     finish(sweep, second)
     assert main(["--out", "out", "--resume", "--dry-run"]) == 0
     assert "0 to fit" in capfd.readouterr().out
-
-
-def test_options_of_a_finished_sweep_are_kept(done, tmp_path):
-    out = tmp_path / "out"
-    shutil.copytree(done, out)
-    assert main(["--out", str(out), "--resume", "--match-distortion", "3"]) == 0
-    assert read_grid(out / "sweep.toml").match_distortion == 3
-    assert table(out) == table(done)
 
 
 @pytest.mark.parametrize("flags", [[], ["--dry-run"]], ids=["run", "dry run"])

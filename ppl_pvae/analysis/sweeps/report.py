@@ -45,9 +45,9 @@ _OTHERS = {
     "beside it; dashed: sending nothing.",
     "plane_spikes": "R² against activity, a panel for each number of units; dashed: sending nothing.",
     "plane_nats": "Distortion against nats, a panel for each number of units; dashed: sending nothing.",
-    "coupling": "A line for each number of units, β falling from left to right; along dotted lines nats are in "
-    "proportion to activity. Where a line is steep nats change and activity does not, where it is flat activity "
-    "changes for next to no nats. Open: not known to have converged.",
+    "coupling": "A line, and here a colour, for each number of units; it runs down as β rises, for nats fall; along "
+    "dotted lines nats are in proportion to activity. Where a line is steep nats change and activity does "
+    "not, where it is flat activity changes for next to no nats. Open: not known to have converged.",
     "maps": "Zeros and activity per image over β and units; hatched: not known to have converged.",
 }
 

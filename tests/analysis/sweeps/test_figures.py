@@ -82,7 +82,23 @@ def test_nats_stand_against_activity_beside_lines_of_proportion(figures):
     assert len(drawn) == len(told) == 2
     for line, points in zip(drawn, told, strict=True):
         np.testing.assert_allclose(line, points)
+    dotted = [line for line in ax.lines if line.get_linestyle() not in ("-", "None")]
+    (x_low, x_high), (y_low, y_high) = ax.get_xlim(), ax.get_ylim()
+    levels = [line.get_xy2()[1] / line.get_xy2()[0] for line in dotted]
+    assert all(
+        line.get_xy1()[1] / line.get_xy1()[0] == pytest.approx(level)
+        for line, level in zip(dotted, levels, strict=True)
+    )
+    assert any(y_low / x_high < level < y_high / x_low for level in levels)
     assert {"K = 32", "K = 64", "proportional", "open: not known to have converged"} <= set(texts(fig))
+
+
+@pytest.mark.parametrize("families", [1, 2, 3])
+def test_the_legend_of_few_panels_is_within_the_figure(families):
+    fig = draw_sweep(planted_sweep((0.1, 1.0), (32, 64), (0,), FAMILIES[:families], prices=False))["coupling"]
+    FigureCanvasAgg(fig).draw()
+    box = fig.legends[0].get_window_extent()
+    assert 0 <= box.x0 < box.x1 <= fig.bbox.width
 
 
 def test_a_code_that_sends_nothing_has_no_coupling():

@@ -16,7 +16,18 @@ from ppl_pvae.analysis.plots.style import BLUE, GREEN, GREY, INK, ORANGE, PAGE, 
 from ppl_pvae.analysis.plots.sweeps.layout import MOST_TOGETHER, Place, kind_of, kinds_of
 from ppl_pvae.analysis.sweeps.families import Curve, Family, Point
 
-__all__ = ["SILENCE", "Look", "beta_axis", "draw_line", "grid", "legend", "looks", "panels", "positive_limits"]
+__all__ = [
+    "SILENCE",
+    "Look",
+    "beta_axis",
+    "draw_line",
+    "grid",
+    "legend",
+    "looks",
+    "open_mark",
+    "panels",
+    "positive_limits",
+]
 
 SILENCE: dict[str, Any] = {"color": GREY, "linewidth": 0.8, "linestyle": (0, (4, 2)), "zorder": 0}
 """The line of sending nothing."""
@@ -163,6 +174,14 @@ def panels(places: Sequence[Place], *, height: float = 1.45, legend_lines: int =
     return fig, used
 
 
+def open_mark(points: Iterable[Point]) -> list[Line2D]:
+    """What a legend says of open marks, where there are any."""
+    if all(point.converged for point in points):
+        return []
+    return [Line2D([], [], color=INK, marker="o", markerfacecolor="white", markersize=3.8, linestyle="none",
+                   markeredgewidth=0.8, label="open: not known to have converged")]  # fmt: skip
+
+
 def legend(
     fig: Figure, curves: Sequence[Curve], known: dict[Family, Look], *, silence: bool = False, band: bool = False
 ) -> None:
@@ -176,9 +195,7 @@ def legend(
         for family in families
     ]  # fmt: skip
     points = [point for curve in curves for point in curve.points]
-    if not all(point.converged for point in points):
-        handles.append(Line2D([], [], color=INK, marker="o", markerfacecolor="white", markersize=3.8, linestyle="none",
-                              markeredgewidth=0.8, label="open: not known to have converged"))  # fmt: skip
+    handles += open_mark(points)
     if band and any(len(point.rows) > 1 for point in points):
         handles.append(Line2D([], [], color=GREY, alpha=0.3, linewidth=6, label="± 1 standard deviation of seeds"))
     if silence:
