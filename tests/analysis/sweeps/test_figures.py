@@ -93,6 +93,20 @@ def test_nats_stand_against_activity_beside_lines_of_proportion(figures):
     assert {"K = 32", "K = 64", "proportional", "open: not known to have converged"} <= set(texts(fig))
 
 
+def test_titles_of_many_panels_end_before_the_next_begins():
+    many = planted_sweep((0.1, 1.0), (128, 256, 384, 512), (0,), FAMILIES, prices=False)
+    without = [{**row, "encoder_bias": False} for row in many if row["program"] == "rectified-gaussian"]
+    many = [row for row in many if row["units"] > 128 or row["program"] != "rectified-gaussian"]  # labels in between
+    fig = over_beta(beta_curves([*many, *without]), ["coding_rate"])
+    FigureCanvasAgg(fig).draw()
+    titles = [ax._left_title.get_window_extent() for ax in fig.axes if ax.get_title(loc="left")]
+    assert any("no bias" in ax.get_title(loc="left") for ax in fig.axes)
+    assert max(box.x1 for box in titles) <= fig.bbox.width
+    for box in titles:
+        beside = [other for other in titles if abs(other.y0 - box.y0) < 1 and other.x0 > box.x0]
+        assert all(box.x1 < other.x0 for other in beside)
+
+
 @pytest.mark.parametrize("families", [1, 2, 3])
 def test_the_legend_of_few_panels_is_within_the_figure(families):
     fig = draw_sweep(planted_sweep((0.1, 1.0), (32, 64), (0,), FAMILIES[:families], prices=False))["coupling"]

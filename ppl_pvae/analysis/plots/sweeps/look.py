@@ -27,6 +27,7 @@ __all__ = [
     "open_mark",
     "panels",
     "positive_limits",
+    "title_size",
 ]
 
 SILENCE: dict[str, Any] = {"color": GREY, "linewidth": 0.8, "linestyle": (0, (4, 2)), "zorder": 0}
@@ -172,6 +173,11 @@ def panels(places: Sequence[Place], *, height: float = 1.45, legend_lines: int =
         if ax not in used:
             ax.axis("off")
     return fig, used
+
+
+def title_size(place: Place) -> float:
+    """Size of a panel's title, points: one that names a kind of families is long for one of four panels."""
+    return 6.5 if place.kind else 8.0
 
 
 def open_mark(points: Iterable[Point]) -> list[Line2D]:

@@ -18,6 +18,7 @@ from ppl_pvae.analysis.plots.sweeps.look import (
     looks,
     panels,
     positive_limits,
+    title_size,
 )
 from ppl_pvae.analysis.sweeps.families import Curve, Family
 from ppl_pvae.analysis.sweeps.panels import PANELS
@@ -99,7 +100,7 @@ def _frame(ax: Axes, place: Place, places: Sequence[Place]) -> None:
     """Title, labels and numbers where no neighbour has them."""
     above = [other for other in places if other.column == place.column and other.row < place.row]
     if place.kind or not any(other.title == place.title for other in above):
-        ax.set_title(place.title)
+        ax.set_title(place.title, fontsize=title_size(place))
     if is_leftmost(place, places):
         ax.set_ylabel(PANELS[place.name].label)
     else:

@@ -12,7 +12,16 @@ from matplotlib.patheffects import withStroke
 
 from ppl_pvae.analysis.plots.style import log_axis, styled
 from ppl_pvae.analysis.plots.sweeps.layout import is_leftmost, places_of
-from ppl_pvae.analysis.plots.sweeps.look import SILENCE, Look, draw_line, legend, looks, panels, positive_limits
+from ppl_pvae.analysis.plots.sweeps.look import (
+    SILENCE,
+    Look,
+    draw_line,
+    legend,
+    looks,
+    panels,
+    positive_limits,
+    title_size,
+)
 from ppl_pvae.analysis.sweeps.families import Curve
 
 __all__ = ["PLANES", "Plane", "label_points", "planes"]
@@ -70,7 +79,7 @@ def planes(curves: Sequence[Curve], which: Sequence[str] = tuple(PLANES)) -> Fig
         low = all(other.row <= place.row for other in below)
         _frame(ax, shown, plane, left=is_leftmost(place, places), low=low)
         if place.kind or place.name == which[0] or len({other.units for other in places}) == 1:
-            ax.set_title(place.title)
+            ax.set_title(place.title, fontsize=title_size(place))
     legend(fig, shown, known, silence=True)
     return fig
 
