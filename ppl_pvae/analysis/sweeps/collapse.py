@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ppl_pvae.analysis.sweeps.families import Curve, Point
-from ppl_pvae.analysis.sweeps.phrases import about, curve_name
+from ppl_pvae.analysis.sweeps.phrases import about, curve_names
 
 __all__ = ["GONE", "collapses", "is_collapsed", "said_of_collapse"]
 
@@ -45,11 +45,12 @@ def collapses(curves: Sequence[Curve]) -> list[dict[str, Any]]:
 
 def said_of_collapse(curves: Sequence[Curve]) -> str:
     """Who has collapsed and at which β, in a sentence; of every family, so that none is held against the others."""
-    told = []
-    for curve in curves:
-        gone = [point for point in curve.points if is_collapsed(point)]
-        if gone:
-            open_ones = "" if all(point.converged for point in gone) else ", not all converged"
-            told.append(f"{curve_name(curve)} (β = {', '.join(f'{point.beta:g}' for point in gone)}{open_ones})")
+    told = curve_names([curve for curve in curves if any(map(is_collapsed, curve.points))], _where)
     rule = f"R² and active units both below {GONE:g}"
-    return f"Collapsed, with {rule}: {'; '.join(told)}." if told else f"No code of any family has {rule}."
+    return f"Collapsed, with {rule}: {told}." if told else f"No code of any family has {rule}."
+
+
+def _where(curve: Curve) -> str:
+    gone = [point for point in curve.points if is_collapsed(point)]
+    open_ones = "" if all(point.converged for point in gone) else ", not all converged"
+    return f"β = {', '.join(f'{point.beta:g}' for point in gone)}{open_ones}"

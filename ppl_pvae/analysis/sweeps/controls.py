@@ -10,7 +10,7 @@ from typing import Any
 
 from ppl_pvae.analysis.sweeps.collapse import is_collapsed, said_of_collapse
 from ppl_pvae.analysis.sweeps.families import Curve, Row
-from ppl_pvae.analysis.sweeps.phrases import about, by_verdict, left_out, span
+from ppl_pvae.analysis.sweeps.phrases import about, at_units, by_verdict, left_out, span
 from ppl_pvae.analysis.sweeps.trends import exponents, range_of
 from ppl_pvae.analysis.sweeps.verdicts import FAILS, HOLDS, IN_PART, NOT_ASKED, combined, finding, of_curve
 
@@ -147,6 +147,6 @@ def _said(own: Sequence[dict[str, Any]]) -> str:
     gone = [each for each in own if each["collapsed_at"]]
     if gone:
         beside = " beside unchanged zeros" if all(each["still"]["zeros"] for each in gone) else ""
-        where = "; ".join(f"K = {each['units']}: {', '.join(f'{b:g}' for b in each['collapsed_at'])}" for each in gone)
-        said += f"; collapses{beside} at {len(gone)} of {len(own)} numbers of units (β by {where})"
+        where = "; ".join(at_units((", ".join(f"{b:g}" for b in each["collapsed_at"]), each["units"]) for each in gone))
+        said += f"; collapses{beside} at {len(gone)} of {len(own)} numbers of units (β = {where})"
     return said

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ppl_pvae.analysis.sweeps.families import Curve, Row
-from ppl_pvae.analysis.sweeps.phrases import SHORT, about, by_verdict, curve_name, ends_of, worst
+from ppl_pvae.analysis.sweeps.phrases import SHORT, about, at_units, by_verdict, curve_names, ends_of, worst
 from ppl_pvae.analysis.sweeps.trends import Trend, trend
 from ppl_pvae.analysis.sweeps.verdicts import FAILS, HOLDS, IN_PART, NOT_ASKED, combined, finding, of_curve
 
@@ -81,11 +81,8 @@ def _unique(mine: Sequence[dict[str, Any]], others: Sequence[dict[str, Any]]) ->
 
 def _lacking(details: Sequence[dict[str, Any]]) -> str:
     """Which of the metrics do not go all the way, or not at every step, as the pattern has it."""
-    said = [
-        f"{', '.join(SHORT[metric] for metric in each['lacks'])} at K = {each['units']}"
-        for each in details
-        if each["lacks"]
-    ]
+    lacking = ((SHORT[metric], each["units"]) for metric, _ in PATTERN for each in details if metric in each["lacks"])
+    said = at_units(lacking)
     return f", not in {' and '.join(said)}" if said else ""
 
 
@@ -95,4 +92,4 @@ def _on(trends: Sequence[Trend]) -> str:
 
 
 def _named(curves: Sequence[Curve]) -> str:
-    return f" ({'; '.join(curve_name(curve) for curve in curves)})" if curves else ""
+    return f" ({curve_names(curves)})" if curves else ""

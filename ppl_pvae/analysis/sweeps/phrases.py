@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ppl_pvae.analysis.sweeps.families import Curve
 from ppl_pvae.analysis.sweeps.trends import Trend
 from ppl_pvae.analysis.words import number
 
-__all__ = ["SHORT", "about", "between", "betas_of", "by_verdict", "curve_name", "ends_of", "left_out", "span", "worst"]
+__all__ = [
+    "SHORT",
+    "about",
+    "at_units",
+    "between",
+    "betas_of",
+    "by_verdict",
+    "curve_name",
+    "curve_names",
+    "ends_of",
+    "left_out",
+    "span",
+    "worst",
+]
 
 SHORT = {
     "zeros": "zeros",
@@ -40,12 +53,29 @@ def curve_name(curve: Curve) -> str:
     return f"{curve.family.label}, K = {curve.units}"
 
 
+def at_units(said: Iterable[tuple[str, int]]) -> list[str]:
+    """What is said at several numbers of units, told once: `"nothing at K = 32, 64"` of the same text at 32 and 64."""
+    units: dict[str, list[str]] = {}
+    for text, count in said:
+        units.setdefault(text, []).append(str(count))
+    return [f"{text} at K = {', '.join(where)}" for text, where in units.items()]
+
+
+def curve_names(curves: Sequence[Curve], note: Callable[[Curve], str] | None = None) -> str:
+    """Families, each with its numbers of units, and in brackets what is to be noted of them, if it is the same."""
+    units: dict[tuple[str, str], list[str]] = {}
+    for curve in curves:
+        noted = f" ({note(curve)})" if note is not None else ""
+        units.setdefault((curve.family.label, noted), []).append(str(curve.units))
+    return "; ".join(f"{label}, K = {', '.join(where)}{noted}" for (label, noted), where in units.items())
+
+
 def span(values: Any, digits: int = 2) -> str:
     """Smallest and largest of some numbers in words, None left out; empty where there is none."""
     known = sorted(value for value in values if value is not None)
     if not known:
         return ""
-    ends = [f"{value:.{digits}f}".replace("-", "−") for value in (known[0], known[-1])]
+    ends = [f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−") for value in (known[0], known[-1])]
     return ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
 
 
@@ -93,18 +123,15 @@ def between(betas: tuple[float, float] | None) -> str:
 
 def by_verdict(details: Sequence[Mapping[str, Any]]) -> str:
     """Verdicts of one family by the number of units, and where one is held back by cells that are not settled."""
-    units: dict[str, list[str]] = {}
-    for each in details:
-        units.setdefault(each["verdict"], []).append(str(each["units"]))
-    said = ", ".join(f"{verdict} at K = {', '.join(where)}" for verdict, where in units.items())
+    said = ", ".join(at_units((each["verdict"], each["units"]) for each in details))
     held = [str(each["units"]) for each in details if each["capped"]]
     return said + (f" (held back by cells not known to have converged at K = {', '.join(held)})" if held else "")
 
 
 def left_out(curves: Sequence[Curve], judged: Sequence[Curve], why: Callable[[Curve], str]) -> str:
     """Who is not judged, and why; empty where everybody is."""
-    names = [f"{curve_name(curve)} ({why(curve)})" for curve in curves if curve not in judged]
-    return f" Not judged: {'; '.join(names)}." if names else ""
+    names = curve_names([curve for curve in curves if curve not in judged], why)
+    return f" Not judged: {names}." if names else ""
 
 
 def ends_of(curves: Sequence[Curve], metric: str, name: str, *, percent: bool = False) -> str:

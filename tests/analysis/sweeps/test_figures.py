@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from ppl_pvae.analysis.plots import atoms_along_beta, draw_sweep
 from ppl_pvae.analysis.plots.sweeps import Solution, draw, over_beta, planes
-from ppl_pvae.analysis.plots.sweeps.layout import kind_of
+from ppl_pvae.analysis.plots.sweeps.layout import in_rows, kind_of
 from ppl_pvae.analysis.plots.sweeps.look import looks
 from ppl_pvae.analysis.plots.sweeps.solutions import are_apart
 from ppl_pvae.analysis.sweeps import beta_curves, sort_by_family
@@ -147,11 +147,22 @@ def test_maps_say_numbers_in_their_units_on_a_patch_without_hatches():
 def test_many_numbers_of_units_have_a_figure_a_metric(monkeypatch):
     many = planted_sweep((0.1, 1.0), (8, 16, 32, 64, 128), (0,), FAMILIES[:1], prices=False)
     fig = over_beta(beta_curves(many), ["zeros"])
-    assert [ax.get_title(loc="left") for ax in fig.axes][:5] == [f"K = {n}" for n in (8, 16, 32, 64, 128)]
+    used = [ax for ax in fig.axes if ax.axison]
+    assert [ax.get_title(loc="left") for ax in used] == [f"K = {n}" for n in (8, 16, 32, 64, 128)]
+    assert [ax.get_xlabel() for ax in used] == ["", "", "β", "β", "β"]
     monkeypatch.setattr(draw, "MOST_COLUMNS", 1)
     figures = draw_sweep([row for row in many if row["units"] < 32])
     assert {"zeros", "firing_rate", "plane_spikes", "plane_nats", "maps"} <= set(figures)
     assert not {"sparsity", "planes"} & set(figures)
+
+
+@pytest.mark.parametrize(
+    ("panels", "lengths"), [(1, [1]), (4, [4]), (5, [2, 3]), (6, [3, 3]), (7, [3, 4]), (9, [3, 3, 3]), (11, [3, 4, 4])]
+)
+def test_rows_are_filled_alike_and_no_column_ends_early(panels, lengths):
+    rows = [[column for at, column in in_rows(panels) if at == row] for row in range(len(lengths))]
+    assert rows == [list(range(length)) for length in lengths]
+    assert len(in_rows(panels)) == panels
 
 
 @pytest.mark.parametrize("case", ODD)

@@ -122,7 +122,7 @@ def test_a_collapse_is_told_beside_unchanged_zeros():
     assert claim["verdict"] == "holds in part"
     assert claim["curves"][0]["collapsed_at"] == [4.0]
     assert claim["curves"][0]["zeros_range"] == [0.5, 0.5]
-    assert "collapses beside unchanged zeros at 1 of 1 numbers of units (β by K = 64: 4)" in claim["reason"]
+    assert "collapses beside unchanged zeros at 1 of 1 numbers of units (β = 4 at K = 64)" in claim["reason"]
 
 
 def test_every_family_is_asked_whether_it_has_collapsed():

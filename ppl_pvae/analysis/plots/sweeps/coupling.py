@@ -14,8 +14,8 @@ from matplotlib.lines import Line2D
 
 from ppl_pvae.analysis.convergence import SILENT_SPIKES
 from ppl_pvae.analysis.plots.style import GREY, log_axis, styled
-from ppl_pvae.analysis.plots.sweeps.layout import MOST_COLUMNS
-from ppl_pvae.analysis.plots.sweeps.look import Look, draw_line, grid, open_mark, positive_limits
+from ppl_pvae.analysis.plots.sweeps.layout import in_rows
+from ppl_pvae.analysis.plots.sweeps.look import Look, draw_line, open_mark, panels, positive_limits
 from ppl_pvae.analysis.sweeps.families import Curve, Point
 
 __all__ = ["coupling"]
@@ -49,18 +49,17 @@ def coupling(curves: Sequence[Curve]) -> Figure | None:
     families = list(dict.fromkeys(curve.family for curve, _ in shown))
     known = _looks(sorted({curve.units for curve, _ in shown}))
     there = [place for _, places in shown for place in places]
-    rows, columns = -(-len(families) // MOST_COLUMNS), min(len(families), MOST_COLUMNS)
+    where = in_rows(len(families))
+    columns = 1 + where[-1][1]
     handles, side_by_side = _handles([point for point, *_ in there], known), _SIDE_BY_SIDE.get(columns, 7)
-    fig, axes = grid(rows, columns, height=1.75, legend_lines=math.ceil(len(handles) / side_by_side))
-    for ax in axes.ravel()[len(families) :]:
-        ax.axis("off")
-    for at, (family, ax) in enumerate(zip(families, axes.ravel(), strict=False)):
+    fig, axes = panels(where, height=1.75, legend_lines=math.ceil(len(handles) / side_by_side))
+    for family, (row, column), ax in zip(families, where, axes, strict=True):
         for curve, places in shown:
             if curve.family == family:
                 x, y = [x for _, x, _ in places], [y for *_, y in places]
                 draw_line(ax, [point for point, *_ in places], x, y, known[curve.units])
         ax.set_title("\n".join(textwrap.wrap(family.label, _LETTERS)), fontsize=7)
-        _frame(ax, there, left=at % columns == 0, low=at + columns >= len(families))
+        _frame(ax, there, left=column == 0, low=row == where[-1][0])
     fig.legend(handles=handles, loc="outside upper left", ncols=side_by_side, handlelength=2, columnspacing=1.2,
                borderaxespad=0.2)  # fmt: skip
     return fig

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ppl_pvae.analysis.plots.style import INK, VERMILLION, styled
-from ppl_pvae.analysis.plots.sweeps.layout import MOST_COLUMNS
-from ppl_pvae.analysis.plots.sweeps.look import SILENCE, beta_axis, grid
+from ppl_pvae.analysis.plots.sweeps.layout import in_rows
+from ppl_pvae.analysis.plots.sweeps.look import SILENCE, beta_axis, panels
 from ppl_pvae.analysis.sweeps.dense import excess_of, has_limit
 from ppl_pvae.analysis.sweeps.families import Curve, Family, Point
 
@@ -42,22 +42,17 @@ def beside_dense(curves: Sequence[Curve]) -> Figure | None:
         return None
     families = list(dict.fromkeys(curve.family for curve in shown))
     places = _places(shown)
-    rows, columns = (1 + max(place[at] for place in places.values()) for at in (0, 1))
-    fig, axes = grid(rows, columns, height=1.75, legend_lines=2)
+    fig, axes = panels(list(places.values()), height=1.75, legend_lines=2)
     shades = Normalize(0, 1)
-    for ax in axes.ravel():
-        ax.axis("off")
     betas = [point.beta for curve in shown for point in curve.points]
-    for (is_count, units), place in places.items():
+    for ((is_count, units), place), ax in zip(places.items(), axes, strict=True):
         own = [curve for curve in shown if (curve.is_count, curve.units) == (is_count, units)]
-        ax = axes[place]
-        ax.axis("on")
         _panel(ax, own, families, betas, shades)
         _same_limits(ax, [curve for curve in shown if curve.is_count == is_count])
         ax.set_title(f"K = {units}, {'counts' if is_count else 'others'}")
         ax.set_ylabel("free energy less the\nlimit's, nats per image" if place[1] == 0 else "")
         ax.tick_params(axis="y", labelleft=place[1] == 0)
-    fig.colorbar(ScalarMappable(shades, COLOURS), ax=list(axes.ravel()), label="zeros, share", pad=0.01, aspect=30)
+    fig.colorbar(ScalarMappable(shades, COLOURS), ax=fig.axes, label="zeros, share", pad=0.01, aspect=30)
     fig.legend(handles=_handles(shown, families), loc="outside upper left", ncols=2 if fig.get_figwidth() > 5 else 1,
                handlelength=3)  # fmt: skip
     return fig
@@ -68,9 +63,9 @@ def _places(curves: Sequence[Curve]) -> dict[tuple[bool, int], tuple[int, int]]:
     found, row = {}, 0
     for is_count in (True, False):
         units = sorted({curve.units for curve in curves if curve.is_count == is_count})
-        for at, count in enumerate(units):
-            found[is_count, count] = row + at // MOST_COLUMNS, at % MOST_COLUMNS
-        row += -(-len(units) // MOST_COLUMNS)
+        there = in_rows(len(units))
+        found |= {(is_count, k): (row + down, column) for k, (down, column) in zip(units, there, strict=True)}
+        row += 1 + there[-1][0] if there else 0
     return found
 
 

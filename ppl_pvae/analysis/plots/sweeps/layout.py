@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from ppl_pvae.analysis.sweeps.families import Curve, Family
 
-__all__ = ["MOST_COLUMNS", "MOST_TOGETHER", "Place", "is_leftmost", "kind_of", "kinds_of", "places_of"]
+__all__ = ["MOST_COLUMNS", "MOST_TOGETHER", "Place", "in_rows", "is_leftmost", "kind_of", "kinds_of", "places_of"]
 
 MOST_COLUMNS = 4
 """Panels side by side."""
@@ -25,6 +24,11 @@ class Place(NamedTuple):
     units: int
     row: int
     column: int
+
+    @property
+    def where(self) -> tuple[int, int]:
+        """Row and column."""
+        return self.row, self.column
 
     @property
     def title(self) -> str:
@@ -51,6 +55,16 @@ def kinds_of(families: Iterable[Family]) -> list[str]:
     return [""] if few else [kind for kind in (_OTHERS, _RECTIFIED, _NO_BIAS) if kind in there]
 
 
+def in_rows(panels: int) -> list[tuple[int, int]]:
+    """Row and column of each of some panels, in rows of at most four.
+
+    Rows differ by no more than one panel and the longest are the last, so that no column ends above its axis.
+    """
+    rows = -(-panels // MOST_COLUMNS)
+    lengths = [(panels + row) // rows for row in range(rows)]
+    return [(row, column) for row, length in enumerate(lengths) for column in range(length)]
+
+
 def places_of(names: Sequence[str], curves: Sequence[Curve]) -> list[Place]:
     """A panel for each name, kind and number of units that has curves.
 
@@ -61,14 +75,14 @@ def places_of(names: Sequence[str], curves: Sequence[Curve]) -> list[Place]:
     kinds, units = kinds_of(dict.fromkeys(curve.family for curve in curves)), sorted({c.units for c in curves})
     runs_on = len(kinds) == 1 and (len(names) == 1 or len(units) == 1)
     if runs_on or len(units) == 1:
-        columns = MOST_COLUMNS if runs_on else len(kinds)
         whole = [(name, kind, count) for name in names for kind in kinds for count in units]
-        places = [Place(*each, *divmod(at, columns)) for at, each in enumerate(whole)]
+        there = in_rows(len(whole)) if runs_on else [divmod(at, len(kinds)) for at in range(len(whole))]
+        places = [Place(*each, *where) for each, where in zip(whole, there, strict=True)]
     else:
-        high, places = math.ceil(len(units) / MOST_COLUMNS), []
+        there = in_rows(len(units))
+        high, places = 1 + there[-1][0], []
         for block, (name, kind) in enumerate((name, kind) for name in names for kind in kinds):
-            for at, count in enumerate(units):
-                row, column = divmod(at, MOST_COLUMNS)
+            for count, (row, column) in zip(units, there, strict=True):
                 places.append(Place(name, kind, count, block * high + row, column))
     return [place for place in places if any(place.has(curve) for curve in curves)]
 

@@ -164,11 +164,13 @@ def grid(rows: int, columns: int, *, height: float = 1.45, legend_lines: int = 3
     return fig, fig.subplots(rows, columns, squeeze=False)
 
 
-def panels(places: Sequence[Place], *, height: float = 1.45, legend_lines: int = 3) -> tuple[Figure, list[Axes]]:
-    """A figure with axes for each place, and nothing where there is none."""
-    rows, columns = (max(each) + 1 for each in zip(*((place.row, place.column) for place in places), strict=True))
+def panels(
+    places: Sequence[tuple[int, int]], *, height: float = 1.45, legend_lines: int = 3
+) -> tuple[Figure, list[Axes]]:
+    """A figure with axes at each row and column of some, and nothing elsewhere."""
+    rows, columns = (max(each) + 1 for each in zip(*places, strict=True))
     fig, axes = grid(rows, columns, height=height, legend_lines=legend_lines)
-    used = [axes[place.row, place.column] for place in places]
+    used = [axes[place] for place in places]
     for ax in axes.ravel():
         if ax not in used:
             ax.axis("off")

@@ -47,7 +47,7 @@ def over_beta(curves: Sequence[Curve], keys: Sequence[str]) -> Figure | None:
     places = places_of(keys, shown)
     known = looks(dict.fromkeys(curve.family for curve in curves))
     families = dict.fromkeys(curve.family for curve in shown)
-    fig, axes = panels(places, legend_lines=(len(families) + 3) // 2)
+    fig, axes = panels([place.where for place in places], legend_lines=(len(families) + 3) // 2)
     for place, ax in zip(places, axes, strict=True):
         _panel(ax, [curve for curve in shown if place.has(curve)], place.name, known)
         _limits(ax, shown, place.name)

@@ -64,7 +64,8 @@ def planes(curves: Sequence[Curve], which: Sequence[str] = tuple(PLANES)) -> Fig
     places = places_of(which, shown)
     known = looks(dict.fromkeys(curve.family for curve in curves))
     families = dict.fromkeys(curve.family for curve in shown)
-    fig, axes = panels(places, height=1.9, legend_lines=(len(families) + 3) // 2)
+    where = [place.where for place in places]
+    fig, axes = panels(where, height=1.9, legend_lines=(len(families) + 3) // 2)
     labelled = _labelled(shown)
     for place, ax in zip(places, axes, strict=True):
         plane = PLANES[place.name]
