@@ -4,7 +4,7 @@ import csv
 import statistics
 
 import pytest
-from sweep_tables import RESULTS, all_tables, by_density, fill_places, matched, places, spread_of_seeds
+from sweep_tables import RESULTS, all_tables, by_density, fill_places, matched, places, ranked, spread_of_seeds
 from table_cells import amount, beta, fold, marked, plus_minus, share, tenths
 
 from ppl_pvae.analysis.sweeps import beta_curves
@@ -64,14 +64,25 @@ def test_the_widest_spread_is_that_of_converged_points():
     assert (activity, zeros) == ("10.0 (β = 1)", ".000")
 
 
+MATCH = {"units": 64, "converged": False, "wide": True, "family": "rectified, fixed prior, pays code", "seeds": 1}
+MATCH |= {"is_count": False, "spikes_per_image": None, "coding_rate": 3.0, "between": [0.5, 1.0]}
+MATCH |= {"log_evidence": -10.0, "log_evidence_se": None, "rank_spikes": None, "rank_nats": 1, "rank_evidence": 2}
+MATCH |= {"evidence_difference": {"difference": -1.0, "standard_error": None, "paired": True, "beside": "Poisson"}}
+
+
 def test_what_is_unknown_at_one_distortion_is_left_out():
-    match = {"units": 64, "converged": False, "wide": True, "family": "rectified, fixed prior, pays code", "seeds": 1}
-    match |= {"is_count": False, "spikes_per_image": None, "coding_rate": 3.0, "between": [0.5, 1.0]}
-    match |= {"log_evidence": -10.0, "log_evidence_se": None}
-    match |= {"evidence_difference": {"difference": -1.0, "standard_error": None, "paired": True, "beside": "Poisson"}}
-    head, _, row = cells(matched({"distortion": 100.0, "curves": [match]}, 64))
+    head, _, row = cells(matched({"distortion": 100.0, "curves": [MATCH]}, 64))
     assert row == ["fixed, code*†", "1", "", "3.0", "−10.0", "−1.0, paired", ".5 to 1"]
     assert head[5] == "less that of Poisson"
+
+
+def test_places_stand_behind_what_they_are_by():
+    first = MATCH | {"family": "Poisson", "converged": True, "wide": False, "evidence_difference": None}
+    first |= {"is_count": True, "spikes_per_image": 2.0, "rank_spikes": 1, "rank_nats": 2, "rank_evidence": 1}
+    head, _, *rows = cells(ranked({"distortion": 100.0, "curves": [first, MATCH]}))
+    assert head[3:] == ["nats", "place", "log p(x) ≥", "less that of Poisson", "place"]
+    assert rows[0] == ["Poisson", "2.0", "1", "3.0", "2", "−10.0", "", "1"]
+    assert rows[1] == ["fixed, code*†", "", "", "3.0", "1", "−10.0", "−1.0, paired", "2"]
 
 
 @pytest.mark.parametrize("after", ["\n", "\n\n", "\n\n| old |\n| --- |\n| 1 |\n", "\n\n| old |\n| --- |\n| 1 |\n\n"])
