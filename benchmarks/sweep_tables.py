@@ -16,14 +16,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from table_cells import CELLS, amount, beta, family, fold, marked, plus_minus, share, tenths
+from matched_tables import evidence, matched, over_units
+from table_cells import CELLS, amount, beta, family, family_by_units, fold, marked, share, tenths
 from tables import markdown
 
 from ppl_pvae.analysis.sweeps import read_sweep
 from ppl_pvae.analysis.sweeps.families import Curve, Point, beta_curves
 from ppl_pvae.analysis.sweeps.trends import exponents
 
-__all__ = ["RESULTS", "all_tables", "by_density", "fill_places", "matched", "places", "ranked", "spread_of_seeds"]
+__all__ = ["RESULTS", "all_tables", "by_density", "fill_places", "places", "spread_of_seeds"]
 
 DOCS = Path(__file__).parents[1] / "docs"
 RESULTS, SWEEP = DOCS / "results.md", DOCS / "sweep"
@@ -78,12 +79,7 @@ def ends(curves: Sequence[Curve], units: int) -> str:
 
 def of_all(curves: Sequence[Curve], head: str, cell: Callable[[Curve], str]) -> str:
     """All families: a row each, a column for each number of units."""
-    units = sorted({curve.units for curve in curves})
-    rows: dict[str, dict[int, str]] = {}
-    for curve in curves:
-        rows.setdefault(family(curve.family.label), {})[curve.units] = cell(curve)
-    lines = [[name, *(found.get(k, "") for k in units)] for name, found in rows.items()]
-    return markdown((head, *(f"K = {k:,}" for k in units)), lines)
+    return family_by_units(((curve.family.label, curve.units, cell(curve)) for curve in curves), head)
 
 
 def _converged(curve: Curve) -> str:
@@ -169,62 +165,6 @@ def many_units(curves: Sequence[Curve]) -> str:
     return markdown(("", "K", "β", *_MANY), rows)
 
 
-def matched(found: Mapping[str, Any], units: int) -> str:
-    """What each family of so many units pays at one distortion, from `matched` of the findings of a sweep."""
-    there = [match for match in found["curves"] if match["units"] == units]
-    rows = [
-        [
-            family(match["family"]) + _marks(match),
-            str(match["seeds"]),
-            *_paid(match),
-            *_evidence(match),
-            " to ".join(beta(value) for value in match["between"]),
-        ]
-        for match in there
-    ]
-    heads = ("seeds", "spikes", "nats", *_evidence_heads(there), "between β")
-    return markdown((f"distortion {tenths(found['distortion'])}, K = {units:,}", *heads), rows)
-
-
-def ranked(found: Mapping[str, Any]) -> str:
-    """Programs at one distortion with the places that they take, the fewest spikes first."""
-    rows, there = [], found["curves"]
-    for match in there:
-        spikes, nats = _paid(match)
-        first, second, third = (str(match[f"rank_{name}"] or "") for name in ("spikes", "nats", "evidence"))
-        rows.append([family(match["family"]) + _marks(match), spikes, first, nats, second, *_evidence(match), third])
-    heads = ("spikes", "place", "nats", "place", *_evidence_heads(there), "place")
-    return markdown((f"distortion {tenths(found['distortion'])}, K = {there[0]['units']:,}", *heads), rows)
-
-
-def _marks(match: Mapping[str, Any]) -> str:
-    return ("" if match["converged"] else "*") + ("†" if match["wide"] else "")
-
-
-def _paid(match: Mapping[str, Any]) -> list[str]:
-    return [amount(match["spikes_per_image"]) if match["is_count"] else "", amount(match["coding_rate"])]
-
-
-def _evidence(match: Mapping[str, Any]) -> list[str]:
-    gap = match["evidence_difference"]
-    less = "" if gap is None else plus_minus(gap["difference"], gap["standard_error"], 1)
-    less += ", paired" if gap is not None and gap["paired"] else ""
-    return [plus_minus(match["log_evidence"], match["log_evidence_se"], 1), less]
-
-
-def _evidence_heads(matches: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
-    beside = [family(gap["beside"]) for match in matches if (gap := match["evidence_difference"]) is not None]
-    return "log p(x) ≥", f"less that of {beside[-1] if beside else ''}"
-
-
-def over_units(found: Mapping[str, Any], label: str) -> str:
-    """What one family pays at one distortion, a row for each number of units."""
-    rows = []
-    for match in (match for match in found["curves"] if match["family"] == label):
-        rows.append([f"{match['units']:,}{_marks(match)}", *_paid(match), _evidence(match)[0]])
-    return markdown((f"distortion {tenths(found['distortion'])}: K", "spikes", "nats", "log p(x) ≥"), rows)
-
-
 def claims(found: Mapping[str, Any]) -> str:
     """Each claim, its verdict, and how many of the cells that it rests on have not converged."""
     rows = [
@@ -262,6 +202,7 @@ def all_tables(folder: Path = SWEEP) -> dict[str, str]:
         "spikes-poisson": by_units(poisson, "spikes per image"),
         "zeros-control": by_units(control, "zeros"),
         "r2-control": by_units(control, "R²"),
+        "evidence": evidence(found["matched"]),
         "over-units": over_units(found["matched"], poisson[0].family.label),
         "seeds": spread_of_seeds(few),
         "poisson-64": over_beta(counts[64], (*_PAID, *_COUNTS)),

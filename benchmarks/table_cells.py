@@ -1,10 +1,12 @@
 """How numbers of a sweep stand in the cells of the tables of docs/results.md."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+
+from tables import markdown
 
 from ppl_pvae.analysis.sweeps.families import Point
 
-__all__ = ["CELLS", "amount", "beta", "family", "fold", "marked", "plus_minus", "share", "tenths"]
+__all__ = ["CELLS", "amount", "beta", "family", "family_by_units", "fold", "marked", "plus_minus", "share", "tenths"]
 
 
 def share(value: float | None) -> str:
@@ -57,6 +59,16 @@ def marked(text: str, point: Point) -> str:
 def family(label: str) -> str:
     """A family's label in the words of the text: (prior, what it pays for) of a rectified Gaussian."""
     return label.replace("pays ", "").replace("rectified, ", "").replace(" prior", "")
+
+
+def family_by_units(cells: Iterable[tuple[str, int, str]], head: str) -> str:
+    """A row a family, a column for each number of units, from cells with the label and the number of theirs."""
+    rows: dict[str, dict[int, str]] = {}
+    for label, units, cell in cells:
+        rows.setdefault(family(label), {})[units] = cell
+    columns = sorted({units for found in rows.values() for units in found})
+    lines = [[name, *(found.get(units, "") for units in columns)] for name, found in rows.items()]
+    return markdown((head, *(f"K = {units:,}" for units in columns)), lines)
 
 
 def _plain(value: float, digits: int) -> str:

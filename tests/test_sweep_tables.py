@@ -4,7 +4,8 @@ import csv
 import statistics
 
 import pytest
-from sweep_tables import RESULTS, all_tables, by_density, fill_places, matched, places, ranked, spread_of_seeds
+from matched_tables import matched, ranked
+from sweep_tables import RESULTS, all_tables, by_density, fill_places, places, spread_of_seeds
 from table_cells import amount, beta, fold, marked, plus_minus, share, tenths
 
 from ppl_pvae.analysis.sweeps import beta_curves

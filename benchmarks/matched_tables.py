@@ -1,0 +1,74 @@
+"""Tables of what codes pay at one distortion, from `matched` of the findings of a sweep."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from table_cells import amount, beta, family, family_by_units, plus_minus, tenths
+from tables import markdown
+
+__all__ = ["evidence", "matched", "over_units", "ranked"]
+
+
+def matched(found: Mapping[str, Any], units: int) -> str:
+    """What each family of so many units pays at one distortion."""
+    there = [match for match in found["curves"] if match["units"] == units]
+    rows = [
+        [
+            family(match["family"]) + _marks(match),
+            str(match["seeds"]),
+            *_paid(match),
+            *_evidence(match),
+            " to ".join(beta(value) for value in match["between"]),
+        ]
+        for match in there
+    ]
+    heads = ("seeds", "spikes", "nats", *_evidence_heads(there), "between β")
+    return markdown((f"distortion {tenths(found['distortion'])}, K = {units:,}", *heads), rows)
+
+
+def ranked(found: Mapping[str, Any]) -> str:
+    """Programs at one distortion with the places that they take, the fewest spikes first."""
+    rows, there = [], found["curves"]
+    for match in there:
+        spikes, nats = _paid(match)
+        first, second, third = (str(match[f"rank_{name}"] or "") for name in ("spikes", "nats", "evidence"))
+        rows.append([family(match["family"]) + _marks(match), spikes, first, nats, second, *_evidence(match), third])
+    heads = ("spikes", "place", "nats", "place", *_evidence_heads(there), "place")
+    return markdown((f"distortion {tenths(found['distortion'])}, K = {there[0]['units']:,}", *heads), rows)
+
+
+def _marks(match: Mapping[str, Any]) -> str:
+    return ("" if match["converged"] else "*") + ("†" if match["wide"] else "")
+
+
+def _paid(match: Mapping[str, Any]) -> list[str]:
+    return [amount(match["spikes_per_image"]) if match["is_count"] else "", amount(match["coding_rate"])]
+
+
+def _evidence(match: Mapping[str, Any]) -> list[str]:
+    gap = match["evidence_difference"]
+    less = "" if gap is None else plus_minus(gap["difference"], gap["standard_error"], 1)
+    less += ", paired" if gap is not None and gap["paired"] else ""
+    return [plus_minus(match["log_evidence"], match["log_evidence_se"], 1), less]
+
+
+def _evidence_heads(matches: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
+    beside = [family(gap["beside"]) for match in matches if (gap := match["evidence_difference"]) is not None]
+    return "log p(x) ≥", f"less that of {beside[-1] if beside else ''}"
+
+
+def over_units(found: Mapping[str, Any], label: str) -> str:
+    """What one family pays at one distortion, a row for each number of units."""
+    rows = []
+    for match in (match for match in found["curves"] if match["family"] == label):
+        rows.append([f"{match['units']:,}{_marks(match)}", *_paid(match), _evidence(match)[0]])
+    return markdown((f"distortion {tenths(found['distortion'])}: K", "spikes", "nats", "log p(x) ≥"), rows)
+
+
+def evidence(found: Mapping[str, Any]) -> str:
+    """Bounds on log p(x) at one distortion: a row a family, a column for each number of units."""
+    cells = [
+        (match["family"], match["units"], plus_minus(match["log_evidence"], None, 1) + _marks(match))
+        for match in found["curves"]
+    ]
+    return family_by_units(cells, f"log p(x) ≥, distortion {tenths(found['distortion'])}")
