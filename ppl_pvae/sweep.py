@@ -122,22 +122,21 @@ def _check_values(arguments: Sequence[str]) -> None:
     Raises
     ------
     UserError
-        For the first flag without any.
+        For the first flag without any, and for anything but true or false where one of these is asked for.
     """
     lists = {"--" + one.name.replace("_", "-") for one in fields(Lists)}
     for argument, following in pairwise([*arguments, "--"]):
         flag = argument.replace("_", "-")
         if flag in lists and following.startswith("--"):
             raise UserError(f"{flag} has no value; give one or several, or leave it out for its default.")
+        if flag == "--warm-start" and following.lower() not in ("true", "false"):
+            raise UserError(f"warm_start must be true or false, got {following!r}.")
 
 
 def _with_options(grid: Grid, command: Command) -> Grid:
     names = ("max_doublings", "warm_start", "match_distortion", "path_units")
     said = {name: getattr(command, name) for name in names if getattr(command, name) is not None}
-    # A part of a recipe may lack the size whose path the whole follows; who names one means it.
-    named = grid if "path_units" in said else replace(grid, path_units=None)
-    check_grid(replace(named, **said))
-    return replace(grid, **said)
+    return check_grid(replace(grid, **said))
 
 
 def part_of(shard: str | None) -> tuple[int, int] | None:
@@ -163,11 +162,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str]) -> int:
     command, grid, out = parse(arguments)
-    from ppl_pvae.sweeps import describe_sweep, open_sweep, run_sweep
+    from ppl_pvae.sweeps import check_path, describe_sweep, open_sweep, run_sweep
 
     sweep = open_sweep(grid, out, resume=command.resume or command.shard is not None)
     if grid is None:
         sweep = open_sweep(_with_options(sweep.grid, command), out, resume=True)
+    check_path(sweep)
     where = {"workers": command.workers, "cluster": command.cluster, "shard": part_of(command.shard)}
     if command.dry_run:
         print(describe_sweep(sweep, **where))

@@ -99,6 +99,44 @@ def test_programs_are_picked_from_the_blocks_that_have_them(tmp_path):
     assert kept["program"] == ("gaussian",)
 
 
+def test_values_that_blocks_have_add_no_cells_to_a_recipe(tmp_path):
+    """What one block is fitted at another is not, unless no block has it."""
+    text = (
+        "betas = [0.1, 1]\n[[grid]]\nunits = [8, 16]\nseeds = [0, 1]\n"
+        "[[grid]]\nencoder_bias = false\nunits = 16\n[[grid]]\nunits = 16\nbetas = 0.1\nspike_price = 1.0\n"
+    )
+    grid = read_grid(written(tmp_path, text))
+    whole = {cell.name for cell in cells_of(grid)}
+    asked = ({"units": (8,)}, {"beta": (1.0,)}, {"seed": (1,)}, {"units": (16,), "seed": (0,)}, {"beta": (0.1, 1.0)})
+    parts = [{cell.name for cell in cells_of(over(grid, lists))} for lists in asked]
+    assert all(part <= whole for part in parts)
+    assert [len(part) for part in parts] == [4, 5, 4, 5, len(whole)]
+    assert {cell.settings.units for cell in cells_of(over(grid, {"units": (8, 32)}))} == {8, 32}
+    assert len(cells_of(over(grid, {"units": (32,), "learning_rate": (0.1,)}))) == 7
+    with pytest.raises(UserError, match=r"no table .* has units = 8, spike_price = 1\.0 together"):
+        over(grid, {"units": (8,), "spike_price": (1.0,)})
+
+
+def test_a_path_goes_with_its_cells(tmp_path):
+    text = "path_units = 8\n[[grid]]\nunits = [8, 16]\n[[grid]]\nprograms = 'gaussian'\nunits = 8\n"
+    grid = read_grid(written(tmp_path, text))
+    assert over(grid, {"units": (8,)}).path_units == 8
+    assert over(grid, {"units": (16,)}).path_units is None
+    assert over(grid, {"program": ("gaussian",)}).path_units is None
+
+
+RECIPES = sorted((Path(__file__).parents[1] / "inference").glob("*.toml"))
+OF_SWEEPS = [path for path in RECIPES if "programs" in path.read_text(encoding="utf-8")]
+
+
+@pytest.mark.parametrize("recipe", OF_SWEEPS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("units", [32, 512])
+def test_a_part_of_any_recipe_can_be_read_back(tmp_path, recipe, units):
+    """Its record is what --resume goes on from."""
+    part = over(read_grid(recipe), {"units": (units,)})
+    assert cells_of(read_grid(written(tmp_path, grid_to_toml(part)))) == cells_of(part)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -7,6 +7,7 @@ from ppl_pvae.config.grid import (
     cells_of,
     check_grid,
     grid_to_toml,
+    is_followed_along,
     over,
     read_grid,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "differences",
     "from_mapping",
     "grid_to_toml",
+    "is_followed_along",
     "is_program_file",
     "may_go_on",
     "over",

@@ -28,6 +28,7 @@ __all__ = [
     "cells_of",
     "check_grid",
     "grid_to_toml",
+    "is_followed_along",
     "over",
     "read_grid",
     "start_steps",
@@ -175,29 +176,53 @@ def _block(path: Path, table: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
 
 
 def over(grid: Grid, lists: Mapping[str, Sequence[Any]]) -> Grid:
-    """The grid with lists of values, by setting, in place of its own, in every block.
+    """The grid with lists of values, by setting, in place of its own.
 
-    Programs are picked: a block without any of them goes, for what else it says may mean nothing to them. Those that no
-    block has take the place of all. Blocks that differed in one of these may have cells in common now, which are fitted
-    once.
+    Values that blocks have are picked: each keeps its own among them, so that no cell appears that the recipe lacks,
+    and a block without any goes. Values that no block has come beside those that are picked, or, where none is, in
+    place of what every block has. Blocks that differed in one of these may have cells in common now, which are fitted
+    once. A path along β goes with the cells that it followed.
 
     Raises
     ------
     UserError
-        If the grid had a cell twice before that.
+        If the grid had a cell twice before that, or nothing is left of it.
     """
     cells_of(grid)
     chosen = {name: tuple(values) for name, values in lists.items() if values}
     if not chosen:
         return grid
-    wanted = chosen.get("program", ())
-    has_any = any(name in block.get("program", ()) for block in grid.blocks for name in wanted)
+    there = {name: {value for block in grid.blocks for value in _own(block, name) or ()} for name in chosen}
     blocks = []
     for block in grid.blocks:
-        picked = tuple(name for name in wanted if name in block["program"]) if "program" in block else wanted
-        if picked or not has_any:
-            blocks.append({**block, **chosen, **({"program": picked} if wanted and has_any else {})})
-    return replace(grid, blocks=tuple(blocks), merge=len(blocks) > 1)
+        picked = {name: _picked(_own(block, name), values, there[name]) for name, values in chosen.items()}
+        if all(picked.values()):
+            blocks.append({**block, **picked})
+    if not blocks:
+        told = ", ".join(f"{name} = {', '.join(map(str, values))}" for name, values in chosen.items())
+        raise UserError(f"no table [[grid]] of the recipe has {told} together; ask for them one by one.")
+    left = replace(grid, blocks=tuple(blocks), merge=len(blocks) > 1)
+    follows = any(is_followed_along(cell.settings, grid.path_units) for cell in cells_of(left))
+    return left if follows else replace(left, path_units=None)
+
+
+def is_followed_along(settings: Settings, units: int | None) -> bool:
+    """Whether a cell is one of a path along β of so many units: a Poisson code with a dictionary, and no price."""
+    plain = settings.program == "poisson" and settings.decoder == "linear" and not settings.spike_price
+    return plain and settings.units == units
+
+
+def _own(block: Block, name: str) -> tuple[Any, ...] | None:
+    """Values of a setting in a block, its default where it says none; None where that depends on the program."""
+    usual = getattr(Settings(), name)
+    return block.get(name, None if usual is None else (usual,))
+
+
+def _picked(own: tuple[Any, ...] | None, wanted: tuple[Any, ...], there: set[Any]) -> tuple[Any, ...]:
+    if own is None or not there & set(wanted):
+        return wanted
+    picked = tuple(value for value in wanted if value in own or value not in there)
+    return picked if set(picked) & set(own) else ()
 
 
 def cells_of(grid: Grid) -> list[Cell]:

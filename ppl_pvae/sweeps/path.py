@@ -4,12 +4,14 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
-from ppl_pvae.config import Cell, Settings, cells_of, read_grid
+from ppl_pvae.config import Cell, cells_of, is_followed_along, read_grid
+from ppl_pvae.errors import UserError
 from ppl_pvae.sweeps.task import PATH_FILE, Task
 from ppl_pvae.sweeps.whole import RECORD, Sweep, wherever
 
 __all__ = [
     "FOLLOW_ANEW",
+    "check_path",
     "forget_figure",
     "is_followed",
     "keeps_figure",
@@ -24,7 +26,7 @@ FOLLOW_ANEW = "delete figures/atoms.png to follow it anew"
 
 def path_cells(sweep: Sweep) -> dict[float, Cell]:
     """The cells by β whose code is followed: the first Poisson cells of the size that is asked for; empty for none."""
-    along = [cell for cell in sweep.cells if _is_along(cell.settings, sweep.grid.path_units)]
+    along = [cell for cell in sweep.cells if is_followed_along(cell.settings, sweep.grid.path_units)]
     if not along:
         return {}
     first = along[0].settings
@@ -81,6 +83,17 @@ def forget_figure(sweep: Sweep) -> None:
         path_figure(sweep).unlink(missing_ok=True)
 
 
-def _is_along(settings: Settings, units: int | None) -> bool:
-    plain = settings.program == "poisson" and settings.decoder == "linear" and not settings.spike_price
-    return plain and settings.units == units
+def check_path(sweep: Sweep) -> None:
+    """Make sure that a path that is asked for can be followed.
+
+    Raises
+    ------
+    UserError
+        If the sweep has no Poisson code with a dictionary of that size.
+    """
+    units = sweep.grid.path_units
+    if units is not None and not path_cells(sweep):
+        raise UserError(
+            f"path_units = {units} follows the dictionary of a Poisson code with a linear decoder and no price on "
+            "spikes, and no cell of that size has one; leave it out."
+        )

@@ -15,7 +15,7 @@ from ppl_pvae.sweeps.programs import check_programs
 from ppl_pvae.sweeps.progress import Progress
 from ppl_pvae.sweeps.running import fit_all
 from ppl_pvae.sweeps.task import Task
-from ppl_pvae.sweeps.whole import Sweep, begin_sweep
+from ppl_pvae.sweeps.whole import RECORD, Sweep, begin_sweep
 
 __all__ = ["run_sweep"]
 
@@ -63,6 +63,8 @@ def run_sweep(
             forget_figure(sweep)
             begin_sweep(sweep)
             _fit(sweep, tasks, where, Progress(tasks, done, [costs[task.name] for task in tasks]), problems)
+    elif not (sweep.out / RECORD).is_file():  # a part that no cell falls to
+        begin_sweep(sweep)
     try:
         write_outputs(sweep, problems)
     except OSError as problem:
