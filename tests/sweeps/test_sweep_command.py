@@ -1,5 +1,6 @@
 """The sweep command: what it leaves behind, that it can be killed and continued, and what it refuses."""
 
+import contextlib
 import json
 import os
 import signal
@@ -248,6 +249,11 @@ def test_every_setting_takes_several_values():
     assert grid.blocks == ({"program": ("rectified-gaussian",), "units": (8, 16), "encoder_bias": (True, False)},)
 
 
+def test_a_part_that_no_cell_falls_to_says_what_it_is_a_part_of(array, tmp_path):
+    assert main(command(array, tmp_path / "out", "--shard", "3/3", "--workers", "1")) == 0
+    assert len(open_sweep(None, tmp_path / "out", resume=True).cells) == 2
+
+
 @pytest.mark.slow
 def test_shards_share_a_directory(done, array, tmp_path):
     out = tmp_path / "out"
@@ -257,28 +263,57 @@ def test_shards_share_a_directory(done, array, tmp_path):
     assert table(out) == table(done)
 
 
+def long(array, out, *more):
+    """A command whose trainings take seconds and leave a checkpoint every ten steps."""
+    flags = command(array, out, "--checkpoint-every", "10", *more)
+    flags[flags.index("--steps") + 1] = "3000"
+    return flags
+
+
+@pytest.fixture(scope="module")
+def undisturbed(array, tmp_path_factory):
+    """A finished sweep of two cells that take some seconds each."""
+    out = tmp_path_factory.mktemp("sweeps") / "undisturbed"
+    assert main(long(array, out, "--workers", "1")) == 0
+    return out
+
+
 @pytest.mark.slow
-def test_a_sweep_that_is_killed_ends_the_same(done, array, tmp_path, environment):
-    """Three times the whole, once a worker of it, at odd moments after the first cell has begun."""
-    out = tmp_path / "out"
-    line = [sys.executable, "-m", "ppl_pvae.sweep", *command(array, out, "--workers", "1", "--path-units", "3")]
-    for wait in (0.0, 2.0, 5.0):
-        sweep = subprocess.Popen([*line, "--resume"], cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
-        wait_for(lambda: list(out.glob("cells/*/steps-*")) or list(out.glob("path/*/*/steps-*")))
-        time.sleep(wait)
+def test_a_sweep_that_is_killed_ends_the_same(undisturbed, array, tmp_path, environment):
+    """Three times the whole, then a worker of it, each in the middle of a training that goes on from there."""
+    out, seen = tmp_path / "out", {}
+    line = [sys.executable, "-m", "ppl_pvae.sweep", *long(array, out, "--workers", "1", "--resume")]
+
+    def start():
+        sweep = subprocess.Popen(line, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
+        wait_for(lambda: gone_on(out, seen))
+        return sweep
+
+    for _ in range(3):
+        sweep = start()
+        workers = workers_of(sweep.pid)
+        assert workers
         sweep.send_signal(signal.SIGKILL)
         sweep.wait()
-    sweep = subprocess.Popen([*line, "--resume"], cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
-    wait_for(lambda: workers_of(sweep.pid))
-    time.sleep(4.0)
-    for pid in workers_of(sweep.pid):
+        wait_for(lambda workers=workers: not any(Path(f"/proc/{pid}").exists() for pid in workers))
+        now = checkpoints(out)
+        assert all(now[folder] >= step for folder, step in seen.items() if folder in now)
+        seen |= now
+        assert in_the_middle(seen)
+        files = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()}
+        time.sleep(1.0)
+        assert {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()} == files  # no orphan writes
+    sweep = start()
+    killed = workers_of(sweep.pid)
+    assert killed
+    for pid in killed:
         os.kill(pid, signal.SIGKILL)
     assert sweep.wait(timeout=300) == 0
-    assert table(out) == table(done)
+    assert table(out) == table(undisturbed)
 
 
 @pytest.mark.slow
-def test_a_dask_worker_that_is_killed_loses_nothing(done, array, tmp_path, environment):
+def test_a_dask_worker_that_is_killed_loses_nothing(undisturbed, array, tmp_path, environment):
     distributed = pytest.importorskip("distributed")
     out, started = tmp_path / "out", []
 
@@ -296,8 +331,8 @@ def test_a_dask_worker_that_is_killed_loses_nothing(done, array, tmp_path, envir
         workers = [start("distributed.cli.dask_worker", address, *alone) for _ in range(2)]
         with distributed.Client(address) as client:
             client.wait_for_workers(2)
-        sweep = start("ppl_pvae.sweep", *command(array, out, "--cluster", address))
-        wait_for(lambda: list(out.glob("cells/*/steps-*")))
+        sweep = start("ppl_pvae.sweep", *long(array, out, "--cluster", address))
+        wait_for(lambda: len(in_the_middle(checkpoints(out))) == 2)  # a cell on each of them
         workers[0].kill()
         assert sweep.wait(timeout=300) == 0
     finally:
@@ -305,7 +340,27 @@ def test_a_dask_worker_that_is_killed_loses_nothing(done, array, tmp_path, envir
             process.kill()
             process.wait()
     assert [row["error"] for row in table(out)] == [None, None]
-    assert table(out) == table(done)
+    assert table(out) == table(undisturbed)
+
+
+def checkpoints(out):
+    """The step that each training of cells has kept last, by its directory."""
+    found = {}
+    for path in out.glob("cells/*/steps-*/checkpoint*.npz"):  # for a moment the newest is called the previous one
+        with contextlib.suppress(FileNotFoundError), np.load(path) as file:
+            found[path.parent] = max(int(file["step"]), found.get(path.parent, 0))
+    return found
+
+
+def in_the_middle(steps):
+    """Those that have begun and are not through."""
+    return [folder for folder, step in steps.items() if 0 < step < int(folder.name.removeprefix("steps-"))]
+
+
+def gone_on(out, seen):
+    """Those in the middle that have come further than they were."""
+    now = checkpoints(out)
+    return [folder for folder in in_the_middle(now) if now[folder] > seen.get(folder, 0)]
 
 
 def wait_for(holds, seconds=120.0):
@@ -316,7 +371,7 @@ def wait_for(holds, seconds=120.0):
 
 
 def workers_of(pid):
-    """Processes that a process has spawned as workers."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    """Processes that any thread of a process has spawned as workers."""
+    children = [child for path in Path(f"/proc/{pid}/task").glob("*/children") for child in path.read_text().split()]
     lines = {int(child): Path(f"/proc/{child}/cmdline").read_text() for child in children}
     return [child for child, line in lines.items() if "spawn_main" in line]
