@@ -48,6 +48,7 @@ ON_NUMPY_ALONE += (
     "claims",
     "collapse",
     "controls",
+    "curves",
     "families",
     "findings",
     "matched",

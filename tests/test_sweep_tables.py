@@ -1,6 +1,7 @@
 """Tables of docs/results.md are those that the tables of the sweeps give; how their numbers are written."""
 
 import csv
+import json
 import statistics
 
 import pytest
@@ -8,7 +9,7 @@ from matched_tables import matched, ranked
 from sweep_tables import RESULTS, all_tables, by_density, fill_places, places, spread_of_seeds
 from table_cells import amount, beta, fold, marked, plus_minus, share, tenths
 
-from ppl_pvae.analysis.sweeps import beta_curves
+from ppl_pvae.analysis.sweeps import beta_curves, findings, read_sweep
 from ppl_pvae.analysis.sweeps.families import Point
 from tests.analysis.sweeps.planted import cell
 
@@ -30,6 +31,23 @@ def test_the_tables_are_those_of_the_sweep(tables):
     """`python benchmarks/sweep_tables.py --write` makes them anew."""
     text = RESULTS.read_text(encoding="utf-8")
     assert fill_places(text, tables) == text
+
+
+def test_findings_are_those_of_the_table():
+    """Going on with the sweep, also with nothing to fit, writes them anew."""
+    rows = read_sweep(RESULTS.parent / "sweep" / "sweep.csv")
+    kept = json.loads((RESULTS.parent / "sweep" / "findings.json").read_text(encoding="utf-8"))
+    anew = json.loads(json.dumps(findings(rows)))
+    assert alike({name: kept[name] for name in anew}, anew)
+
+
+def alike(one, other):
+    """Equal, numbers up to the order in which they were summed."""
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(alike(one[name], other[name]) for name in one)
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(alike, one, other))
+    return one == (pytest.approx(other, rel=1e-6, abs=1e-9) if isinstance(one, float) else other)
 
 
 def test_zeros_of_the_table_are_means_over_seeds_of_the_file(tables):

@@ -1,16 +1,18 @@
-"""The bound on log p(x) of single test images, as a cell keeps it: what two cells are compared by, image by image."""
+"""Bounds on log p(x) of single test images, as cells and sweeps keep them: what two are compared by, image by image."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int, Num, Shaped
 
-__all__ = ["BOUNDS_FILE", "Bounds", "bounds_of", "read_bounds"]
+__all__ = ["BOUNDS_FILE", "Bounds", "bounds_of", "read_bounds", "read_table", "write_table"]
 
 BOUNDS_FILE = "evidence.npz"
 
@@ -68,3 +70,39 @@ def read_bounds(folder: str | os.PathLike[str]) -> Bounds | None:
         return None
     with np.load(path) as file:
         return Bounds(file["image"], file["group"], file["bound"], str(file["mark"]))
+
+
+def write_table(path: str | os.PathLike[str], bounds: Mapping[str, Bounds]) -> None:
+    """Keep the bounds of many cells in one file, so that they can be compared when the cells are gone.
+
+    Parameters
+    ----------
+    path
+        The file, replaced when the new one is whole.
+    bounds
+        By the name of the cell. They are kept in single precision, cells of the same images side by side.
+    """
+    arrays: dict[str, Any] = {}
+    for mark in dict.fromkeys(each.mark for each in bounds.values()):
+        alike = {name: each for name, each in bounds.items() if each.mark == mark}
+        first = next(iter(alike.values()))
+        arrays[f"{mark}/cell"] = np.array(list(alike))
+        arrays[f"{mark}/bound"] = np.stack([each.bound for each in alike.values()]).astype(np.float32)
+        arrays |= {f"{mark}/image": first.image, f"{mark}/group": first.group}
+    beside = Path(path).with_suffix(".part")
+    with beside.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+    beside.replace(path)
+
+
+def read_table(path: str | os.PathLike[str]) -> dict[str, Bounds]:
+    """The bounds in such a file by the name of the cell; none where there is no file."""
+    if not Path(path).is_file():
+        return {}
+    found = {}
+    with np.load(path) as file:
+        for mark in (name.removesuffix("/cell") for name in file.files if name.endswith("/cell")):
+            image, group, bounds = (file[f"{mark}/{name}"] for name in ("image", "group", "bound"))
+            for cell, bound in zip(file[f"{mark}/cell"].tolist(), bounds, strict=True):
+                found[cell] = Bounds(image, group, bound.astype(np.float64), mark)
+    return found

@@ -1,4 +1,4 @@
-"""What a sweep leaves behind beside its cells: findings, figures, the report."""
+"""What a sweep leaves behind beside its cells: evidence image by image, findings, figures, the report."""
 
 import json
 import tomllib
@@ -9,7 +9,7 @@ from typing import Any
 import filelock
 import numpy as np
 
-from ppl_pvae.analysis.bounds import Bounds, read_bounds
+from ppl_pvae.analysis.bounds import BOUNDS_FILE, Bounds, read_bounds, read_table, write_table
 from ppl_pvae.analysis.sweeps import findings, match_distortion, write_sweep_report
 from ppl_pvae.analysis.sweeps.families import number_of
 from ppl_pvae.config import about_trade, grid_to_toml
@@ -21,7 +21,7 @@ __all__ = ["bounds_of_rows", "write_outputs"]
 
 
 def write_outputs(sweep: Sweep, problems: Mapping[str, str]) -> None:
-    """The table as it is now, and findings.json, figures/*.png and report.html from it.
+    """The table as it is now, and evidence.npz, findings.json, figures/*.png and report.html from it and its cells.
 
     One process at a time: whoever comes last has seen every cell.
     """
@@ -35,7 +35,8 @@ def _write(sweep: Sweep, rows: Sequence[Mapping[str, Any]]) -> None:
 
     there = {row["cell"] for row in rows}
     found = findings(rows, missing=[cell.name for cell in sweep.cells if cell.name not in there])
-    matches = match_distortion(rows, sweep.grid.match_distortion, bounds_of_rows(sweep.out, rows))
+    bounds = bounds_of_rows(sweep.out, rows)
+    matches = match_distortion(rows, sweep.grid.match_distortion, bounds)
     drawn = draw_sweep(rows)
     if (atoms := _atoms(sweep, rows)) is not None:
         drawn["atoms"] = atoms
@@ -44,6 +45,8 @@ def _write(sweep: Sweep, rows: Sequence[Mapping[str, Any]]) -> None:
         figures["atoms"] = path_figure(sweep)
     settings = tomllib.loads(grid_to_toml(sweep.grid))
     write_sweep_report(sweep.out / "report.html", rows, found, figures, matches, settings)
+    if bounds:
+        write_table(sweep.out / BOUNDS_FILE, bounds)
     beside = sweep.out / "findings.json.part"
     remark = about_trade(cell.settings for cell in sweep.cells)
     more = {"matched": matches.as_dict(), "remarks": [remark] if remark else []}
@@ -53,13 +56,17 @@ def _write(sweep: Sweep, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def bounds_of_rows(out: Path, rows: Sequence[Mapping[str, Any]]) -> dict[str, Bounds]:
-    """Evidence image by image, by cell, where directories are still there and hold the training that the row is of."""
-    found = {}
+    """Evidence image by image, by cell: from its directory or, where that is gone, from what the sweep has kept of it.
+
+    Those of another training than a row tells of are left out: a cell that is trained further has the next file before
+    its row, and one that was fitted anew since may be gone again.
+    """
+    kept, found = read_table(out / BOUNDS_FILE), {}
     for row in rows:
-        mean, bounds = row.get("log_evidence"), read_bounds(out / "cells" / row["cell"])
-        # A cell that is trained further has the next file before its row.
-        if mean is not None and bounds is not None and np.isclose(bounds.bound.mean(), mean):
-            found[row["cell"]] = bounds
+        name, mean = row["cell"], row.get("log_evidence")
+        for bounds in (read_bounds(out / "cells" / name), kept.get(name)):
+            if mean is not None and bounds is not None and np.isclose(bounds.bound.mean(), mean):
+                found.setdefault(name, bounds)
     return found
 
 

@@ -44,7 +44,7 @@ def done(array, tmp_path_factory):
 
 def test_everything_of_a_sweep_is_there(done):
     assert {path.name for path in done.iterdir() if not path.name.startswith(".")} == {
-        *("cells", "path", "figures", "sweep.toml", "sweep.csv", "findings.json", "report.html")
+        *("cells", "path", "figures", "sweep.toml", "sweep.csv", "evidence.npz", "findings.json", "report.html")
     }
     rows = read_sweep(done / "sweep.csv")
     assert [(row["beta"], row["units"], row["error"], row["steps"]) for row in rows] == [

@@ -10,17 +10,15 @@ from typing import Any
 
 from ppl_pvae.analysis.sweeps.families import Curve, Point, Row
 from ppl_pvae.analysis.sweeps.phrases import about, betas_of, by_verdict, ends_of, left_out, span, worst
-from ppl_pvae.analysis.sweeps.trends import Exponents, Trend, exponents, range_of, trend
+from ppl_pvae.analysis.sweeps.trends import COUPLED, UNCOUPLED, Exponents, Trend, exponents, range_of, trend
 from ppl_pvae.analysis.sweeps.verdicts import FAILS, HOLDS, IN_PART, NOT_ASKED, combined, finding, of_curve
 
-__all__ = ["COUPLED", "PARTLY_PROPORTIONAL", "PROPORTIONAL", "proportion", "sparsity", "trade"]
+__all__ = ["PARTLY_PROPORTIONAL", "PROPORTIONAL", "proportion", "sparsity", "trade"]
 
 PROPORTIONAL = 0.2
 """An elasticity this near 1 is called proportional."""
 PARTLY_PROPORTIONAL = 0.5
 """And this near 1, above as below, proportional in part."""
-COUPLED = 0.5
-"""From this exponent of activity against nats on, the two are called coupled."""
 
 _TRADE = (("coding_rate", -1), ("spikes_per_image", -1), ("distortion", 1), ("r2", -1))
 _SPARSER = (("zeros", 1), ("lifetime_sparseness", 1), ("firing_rate", -1), ("spikes_per_image", -1))
@@ -122,7 +120,7 @@ def trade(curves: Sequence[Curve], failed: Sequence[Row]) -> dict[str, Any]:
 def _of_coupling(e: Exponents) -> str:
     if e.activity_exponent is None:
         return NOT_ASKED
-    return HOLDS if e.activity_exponent >= COUPLED else FAILS
+    return HOLDS if e.activity_exponent >= COUPLED else IN_PART if e.activity_exponent >= UNCOUPLED else FAILS
 
 
 def sparsity(curves: Sequence[Curve], failed: Sequence[Row]) -> dict[str, Any]:

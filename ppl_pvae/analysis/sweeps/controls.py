@@ -11,13 +11,11 @@ from typing import Any
 from ppl_pvae.analysis.sweeps.collapse import is_collapsed, said_of_collapse
 from ppl_pvae.analysis.sweeps.families import Curve, Row
 from ppl_pvae.analysis.sweeps.phrases import about, at_units, by_verdict, left_out, span
-from ppl_pvae.analysis.sweeps.trends import exponents, range_of
+from ppl_pvae.analysis.sweeps.trends import COUPLED, UNCOUPLED, exponents, range_of
 from ppl_pvae.analysis.sweeps.verdicts import FAILS, HOLDS, IN_PART, NOT_ASKED, combined, finding, of_curve
 
-__all__ = ["UNCHANGED_RATIO", "UNCHANGED_SHARE", "UNCOUPLED", "coupling", "unchanged"]
+__all__ = ["UNCHANGED_RATIO", "UNCHANGED_SHARE", "coupling", "unchanged"]
 
-UNCOUPLED = 0.25
-"""Activity that follows nats with a smaller exponent, up or down, is called uncoupled."""
 UNCHANGED_SHARE = 0.05
 """A share (zeros, R², active units) whose range over β is at most this is called unchanged."""
 UNCHANGED_RATIO = 1.25
@@ -56,10 +54,10 @@ def coupling(curves: Sequence[Curve], failed: Sequence[Row]) -> dict[str, Any]:
             f"{span((ratio for _, ratio in own), 1) or 'unknown'}-fold; "
             f"{by_verdict([each for each in details if each['family'] == label and each['verdict'] != NOT_ASKED])}."
         )
-    few = sum(verdict == HOLDS for verdict in verdicts)
+    few, many = (sum(verdict == wanted for verdict in verdicts) for wanted in (HOLDS, FAILS))
     reason = (
-        f"With an exponent of activity against nats below {UNCOUPLED:g} over β a code counts as uncoupled: {few} of "
-        f"{len(verdicts)} curves of rectified Gaussians are.{others}"
+        f"With an exponent of activity against nats below {UNCOUPLED:g} over β a code counts as uncoupled, from "
+        f"{COUPLED:g} on as coupled: {few} and {many} of {len(verdicts)} curves of rectified Gaussians are.{others}"
     )
     rows = [row for curve, _, _ in known for row in curve.rows]
     return finding(claim, combined(verdicts), reason, rows, failed, parts, curves=details)
@@ -68,7 +66,7 @@ def coupling(curves: Sequence[Curve], failed: Sequence[Row]) -> dict[str, Any]:
 def _of_coupling(exponent: float | None) -> str:
     if exponent is None:
         return NOT_ASKED
-    return HOLDS if abs(exponent) < UNCOUPLED else FAILS
+    return HOLDS if abs(exponent) < UNCOUPLED else IN_PART if abs(exponent) < COUPLED else FAILS
 
 
 def unchanged(curves: Sequence[Curve], failed: Sequence[Row]) -> dict[str, Any]:

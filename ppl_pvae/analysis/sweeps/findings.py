@@ -9,7 +9,6 @@ from typing import Any
 
 from ppl_pvae.analysis.sweeps import controls
 from ppl_pvae.analysis.sweeps.claims import (
-    COUPLED,
     PARTLY_PROPORTIONAL,
     PROPORTIONAL,
     proportion,
@@ -17,12 +16,13 @@ from ppl_pvae.analysis.sweeps.claims import (
     trade,
 )
 from ppl_pvae.analysis.sweeps.collapse import GONE, collapses
+from ppl_pvae.analysis.sweeps.curves import curve_records
 from ppl_pvae.analysis.sweeps.dense import AT_THE_LIMIT, beside_dense, said_of_dense
 from ppl_pvae.analysis.sweeps.families import Family, Row, beta_curves, fitted, price_curves, sort_by_family
-from ppl_pvae.analysis.sweeps.operating import budget_points, operating_points
+from ppl_pvae.analysis.sweeps.operating import best_of_any_code, budget_points, operating_points
 from ppl_pvae.analysis.sweeps.pattern import pattern
 from ppl_pvae.analysis.sweeps.price import SAME_CURVE, price
-from ppl_pvae.analysis.sweeps.trends import RELATIVE_TOLERANCE, SHARE_TOLERANCE
+from ppl_pvae.analysis.sweeps.trends import COUPLED, RELATIVE_TOLERANCE, SHARE_TOLERANCE, UNCOUPLED
 from ppl_pvae.analysis.sweeps.verdicts import name_of, with_missing
 
 __all__ = ["findings"]
@@ -33,7 +33,7 @@ _TOLERANCES = {
     "proportional": PROPORTIONAL,
     "partly_proportional": PARTLY_PROPORTIONAL,
     "coupled": COUPLED,
-    "uncoupled": controls.UNCOUPLED,
+    "uncoupled": UNCOUPLED,
     "unchanged_share": controls.UNCHANGED_SHARE,
     "unchanged_ratio": controls.UNCHANGED_RATIO,
     "collapsed": GONE,
@@ -62,9 +62,10 @@ def findings(rows: Sequence[Row], missing: Sequence[str] = ()) -> dict[str, Any]
         (with their names), `families`, `tolerances`, and `claims` by name: `proportion`, `trade`, `coupling`,
         `sparsity`, `pattern`, `unchanged`, `price`; each has `claim`, `verdict`, `reason`, `cells`, `unconverged`,
         `unconverged_cells`, `failed_cells` and its numbers by family and units, with a verdict of their own, held
-        back where their own cells have not converged; `collapse`, what every family has left at each β;
-        `dense`, codes beside the limit of dense ones; `operating`,
-        the best cell at each of `ratios` of rest to spike and at those of `budgets`. Numbers are finite or None.
+        back where their own cells have not converged; `curves`, ranges, steps the wrong way and exponents of every
+        family at each number of units; `collapse`, what every family has left at each β; `dense`, codes beside the
+        limit of dense ones; `operating`, the best cell of the P-VAE at each of `ratios` of rest to spike and at those
+        of `budgets`, and there the best of `any_code` of counts. Numbers are finite or None.
     """
     done, families, curves = fitted(rows), sort_by_family(rows), beta_curves(rows)
     claims = {name: with_missing(claim, len(missing)) for name, claim in _claims(rows, families).items()}
@@ -83,11 +84,13 @@ def findings(rows: Sequence[Row], missing: Sequence[str] = ()) -> dict[str, Any]
         "seeds": sorted({row["seed"] for row in rows if row.get("seed") is not None}),
         "tolerances": _TOLERANCES,
         "claims": claims,
+        "curves": curve_records(curves),
         "collapse": collapses(curves),
         "dense": {"lines": said_of_dense(curves), "curves": beside_dense(curves)},
         "operating": {
             "budgets": [asdict(point) for point in budget_points(rows)],
             "ratios": [asdict(point) for point in operating_points(rows)],
+            "any_code": [asdict(code) for code in best_of_any_code(rows)],
         },
     }
     return _plain(found)

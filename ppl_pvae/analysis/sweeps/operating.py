@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Float
 
 from ppl_pvae.analysis.energy import BUDGETS, best_operating_points
-from ppl_pvae.analysis.sweeps.families import Point, Row, beta_curves, fitted
+from ppl_pvae.analysis.sweeps.families import Point, Row, beta_curves, fitted, price_curves
 
-__all__ = ["RATIOS", "Operating", "budget_points", "levy_baxter", "operating_points"]
+__all__ = ["RATIOS", "AnyCode", "Operating", "best_of_any_code", "budget_points", "levy_baxter", "operating_points"]
 
 RATIOS = np.geomspace(1e-3, 100, 201)
 """Cost of a unit's rest through the window, in spikes."""
@@ -76,6 +76,51 @@ def budget_points(rows: Sequence[Row]) -> list[Operating]:
     return _best(rows, [(budget.ratio, budget.name) for budget in BUDGETS])
 
 
+@dataclass(frozen=True)
+class AnyCode:
+    """The code of counts with most information for its energy at one budget, of whatever family.
+
+    Parameters
+    ----------
+    budget
+        Whose cost of rest.
+    family
+        Label of the family.
+    units, beta, spike_price
+        Of the best cell.
+    nats_per_cost
+        Its information per image over its cost in spikes, nats.
+    """
+
+    budget: str
+    family: str
+    units: int
+    beta: float
+    spike_price: float
+    nats_per_cost: float
+
+
+def best_of_any_code(rows: Sequence[Row]) -> list[AnyCode]:
+    """The best converged code of counts at each budget of the literature: any prior, encoder, and price on spikes."""
+    settled = [row for row in fitted(rows) if row.get("converged") is True]
+    points = [
+        (curve.family.label, point)
+        for curve in (*beta_curves(settled), *price_curves(settled))
+        if curve.is_count
+        for point in _telling(curve.points)
+    ]
+    if not points:
+        return []
+    nats, spikes = (np.array([p.mean(key) for _, p in points]) for key in ("information", "spikes_per_image"))
+    units, ratios = np.array([p.units for _, p in points]), np.array([budget.ratio for budget in BUDGETS])
+    best = best_operating_points(nats, spikes, units, ratios)
+    found = []
+    for budget, at, value in zip(BUDGETS, best.best, best.nats_per_cost, strict=True):
+        label, point = points[at]
+        found.append(AnyCode(budget.name, label, point.units, point.beta, point.price, float(value)))
+    return found
+
+
 def levy_baxter(ratio: Float[np.ndarray, " ratio"]) -> Float[np.ndarray, " ratio"]:
     """Probability of a spike at which a binary unit without noise has most information for its energy, (ratio,).
 
@@ -124,8 +169,12 @@ def _best(rows: Sequence[Row], ratios: Sequence[tuple[float, str | None]]) -> li
 def _converged_points(rows: Sequence[Row]) -> list[Point]:
     settled = [row for row in fitted(rows) if row.get("converged") is True]
     curves = [curve for curve in beta_curves(settled) if curve.family.is_poisson]
-    own = [point for curve in curves if curve.family == curves[0].family for point in curve.points]
-    return [p for p in own if p.mean("information") is not None and p.mean("spikes_per_image") is not None]
+    return _telling([point for curve in curves if curve.family == curves[0].family for point in curve.points])
+
+
+def _telling(points: Sequence[Point]) -> list[Point]:
+    """Those that say what they carry and what they send."""
+    return [p for p in points if p.mean("information") is not None and p.mean("spikes_per_image") is not None]
 
 
 def _probability(point: Point) -> float | None:

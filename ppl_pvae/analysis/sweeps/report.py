@@ -13,7 +13,7 @@ from ppl_pvae.analysis.convergence import standing
 from ppl_pvae.analysis.sweeps.families import Row
 from ppl_pvae.analysis.sweeps.family_tables import collapse_html, pattern_html
 from ppl_pvae.analysis.sweeps.matched import Matched, MatchedCurve
-from ppl_pvae.analysis.sweeps.operating import Operating, budget_points, operating_points
+from ppl_pvae.analysis.sweeps.operating_table import operating_table
 from ppl_pvae.analysis.sweeps.panels import THEMES
 from ppl_pvae.analysis.sweeps.verdicts import FAILS, HOLDS, IN_PART, NOT_ASKED
 
@@ -88,7 +88,7 @@ def write_sweep_report(
         _section("The pattern, family by family", pattern_html(found["claims"]["pattern"])),
         _section("What is left at the largest β", collapse_html(found["collapse"])),
         _matches(matches),
-        _operating(rows, figures),
+        _section("Operating points", operating_table(rows, figures)),
         _dense(found, figures),
         _section("A price on spikes beside β", page.figure(figures, "price", _PRICE, "wide")),
         _section("The dictionary along β", page.figure(figures, "atoms", _ATOMS, "wide")),
@@ -216,42 +216,10 @@ def _difference(match: MatchedCurve) -> str:
     return words.number(difference.difference) + error + ("" if difference.paired else " (not paired)")
 
 
-def _operating(rows: Sequence[Row], figures: Mapping[str, Path]) -> str:
-    points = budget_points(rows)
-    if not points:
-        return ""
-    head = ("budget", "rest, in spikes", "best β", "best K", "nats for a spike's energy", "P(spike)", "Levy & Baxter",
-            "at the edge of the grid")  # fmt: skip
-    table = page.table([head, *(_operating_row(point) for point in points)], ("", *("value",) * 6, "grey"))
-    grid = operating_points(rows)
-    inside = sum(not point.edges for point in grid)
-    note = (
-        f"Best among the converged cells of the P-VAE. At {inside} of {len(grid)} ratios of rest to spike the best "
-        "lies inside the grid; elsewhere it may lie beyond. Information is summed over units, so that what two say "
-        "counts twice, which flatters many units. Levy & Baxter's probability is that of a binary unit without noise."
-    )
-    picture = page.figure(figures, "operating", "The cell with most information for its energy, whatever rest costs "
-                          "beside a spike; dotted: the best is at the edge of the grid.", "wide")  # fmt: skip
-    return _section("Operating points", f'{picture}{table}<p class="note">{escape(note)}</p>')
-
-
 def _dense(found: Mapping[str, Any], figures: Mapping[str, Path]) -> str:
     lines = "".join(f"<li>{escape(line)}</li>" for line in found["dense"]["lines"])
     picture = page.figure(figures, "dense", _DENSE, "wide")
     return _section("Beside dense codes", picture + f"<ul>{lines}</ul>") if lines else ""
-
-
-def _operating_row(point: Operating) -> tuple[str, ...]:
-    return (
-        point.budget or "–",
-        words.number(point.ratio),
-        f"{point.beta:g}",
-        str(point.units),
-        words.number(point.nats_per_cost),
-        words.number(point.probability),
-        words.number(point.predicted),
-        ", ".join(point.edges) or "no",
-    )
 
 
 def _trouble(found: Mapping[str, Any]) -> str:

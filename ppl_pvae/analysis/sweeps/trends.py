@@ -15,7 +15,18 @@ from ppl_pvae.analysis.convergence import LOG_RATE_LIMIT, SILENT_SPIKES, ZEROS_L
 from ppl_pvae.analysis.sweeps.families import Point
 from ppl_pvae.analysis.sweeps.verdicts import FAILS, HOLDS, IN_PART, NOT_ASKED
 
-__all__ = ["RELATIVE_TOLERANCE", "SHARES", "SHARE_TOLERANCE", "Exponents", "Trend", "exponents", "range_of", "trend"]
+__all__ = [
+    "COUPLED",
+    "RELATIVE_TOLERANCE",
+    "SHARES",
+    "SHARE_TOLERANCE",
+    "UNCOUPLED",
+    "Exponents",
+    "Trend",
+    "exponents",
+    "range_of",
+    "trend",
+]
 
 SHARES = frozenset({"zeros", "lifetime_sparseness", "population_sparseness", "r2", "r2_per_image", "active_units"})
 """Metrics that are shares: their changes are taken as they are, and those of amounts relative to the amount."""
@@ -23,6 +34,10 @@ SHARE_TOLERANCE = ZEROS_LIMIT
 """A share that moves by less between neighbours has not moved: converged cells may be as far from their end."""
 RELATIVE_TOLERANCE = LOG_RATE_LIMIT
 """An amount (spikes, nats, distortion) that moves by a smaller part of itself has not moved, for the same reason."""
+COUPLED = 0.5
+"""From this exponent of activity against nats on, the two are called coupled."""
+UNCOUPLED = 0.25
+"""Activity that follows nats with a smaller exponent, up or down, is called uncoupled; between, coupled in part."""
 SMALLEST = 1e-9
 """An amount below it counts as this, so that a step from nothing has a logarithm."""
 

@@ -276,12 +276,36 @@ def test_a_price_beyond_the_curve_is_not_judged():
     assert claim["reason"].startswith("None of 1 cells")
 
 
+def test_every_curve_is_told_by_the_same_numbers():
+    """Ranges, steps the wrong way and exponents, of families that no claim judges as well."""
+    rows = poisson(elasticity=0.5, zeros=(0.1, 0.5, 0.3, 0.7, 0.9), seeds=(0, 1)) + rectified(active=0.5)
+    one, other = findings(rows)["curves"]
+    assert (one["family"], one["units"], other["family"].endswith("(published control)")) == ("Poisson", 64, True)
+    assert_allclose((one["elasticity"], one["activity_exponent"]), (0.5, 2.0))
+    zeros = one["metrics"]["zeros"]
+    assert (zeros["range"], zeros["violations"], zeros["steps"]) == ([0.1, 0.9], 1, 4)
+    assert_allclose(zeros["largest"], 0.2)
+    assert zeros["largest_at"] == [0.5, 1.0]
+    assert other["metrics"]["active_units"]["range"] == [0.5, 0.5]
+    (alone,) = findings(poisson()[:1])["curves"]
+    assert "steps" not in alone["metrics"]["zeros"]
+
+
+@pytest.mark.parametrize(
+    ("slope", "verdict"), [(0.1, "holds"), (0.4, "holds in part"), (0.6, "fails"), (-0.6, "fails")]
+)
+def test_a_code_may_be_coupled_in_part(slope, verdict):
+    """Between uncoupled and coupled, each by its own limit, which is the same that the P-VAE is measured by."""
+    claim = findings(rectified(activity=lambda i: 30 * (50 / BETAS[i]) ** slope))["claims"]["coupling"]
+    assert claim["verdict"] == verdict
+
+
 def test_operating_points_are_among_the_findings():
     rows = [row | {"information": 20.0 - i, "zeros": 0.8} for i, row in enumerate(poisson())]
     told = findings(rows)["operating"]
     assert [each["budget"] for each in told["budgets"]] == [budget.name for budget in BUDGETS]
     assert told["ratios"] == json.loads(json.dumps([asdict(point) for point in operating_points(rows)]))
-    assert findings(rectified())["operating"] == {"budgets": [], "ratios": []}
+    assert findings(rectified())["operating"] == {"budgets": [], "ratios": [], "any_code": []}
 
 
 ODD = {

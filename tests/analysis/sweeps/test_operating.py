@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose
 
 from ppl_pvae.analysis.energy import BUDGETS
 from ppl_pvae.analysis.sweeps import budget_points, operating_points
-from ppl_pvae.analysis.sweeps.operating import levy_baxter
+from ppl_pvae.analysis.sweeps.operating import best_of_any_code, levy_baxter
 from tests.analysis.sweeps.planted import CONTROL, cell, planted_sweep
 
 
@@ -78,3 +78,16 @@ def test_only_converged_cells_of_the_p_vae_count():
 def test_budgets_of_the_literature():
     told = budget_points([known(1.0, 64, 20.0, 40.0)])
     assert [(point.budget, point.ratio) for point in told] == [(budget.name, budget.ratio) for budget in BUDGETS]
+
+
+def test_any_code_of_counts_may_be_the_best():
+    """Also one with a price on its spikes or a fixed prior, but none that has not converged or is no count."""
+    rows = [known(1.0, 64, 20.0, 40.0), known(2.0, 64, 30.0, 40.0, prior="fixed")]
+    rows += [known(1.0, 64, 500.0, 40.0, converged=False), cell(CONTROL, 64, 1.0, spikes_per_image=1e-3)]
+    plain = best_of_any_code(rows)
+    assert [each.budget for each in plain] == [budget.name for budget in BUDGETS]
+    assert {(each.family, each.beta, each.spike_price) for each in plain} == {("Poisson, fixed prior", 2.0, 0.0)}
+    assert_allclose(plain[0].nats_per_cost, 30 / (40 + 64 * BUDGETS[0].ratio))
+    priced = best_of_any_code([*rows, known(0.1, 64, 40.0, 40.0, spike_price=0.3)])
+    assert {(each.family, each.beta, each.spike_price) for each in priced} == {("Poisson", 0.1, 0.3)}
+    assert best_of_any_code([cell(CONTROL, 64, 1.0)]) == []
