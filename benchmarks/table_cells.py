@@ -88,6 +88,7 @@ def _of(key: str, how: Callable[[float | None], str]) -> Callable[[Point], str]:
 
 CELLS: dict[str, Callable[[Point], str]] = {
     "free energy": _of("free_energy", tenths),
+    "… training": _of("train_free_energy", tenths),
     "distortion": _of("distortion", tenths),
     "nats": _of("coding_rate", amount),
     "spikes per image": _of("spikes_per_image", amount),
