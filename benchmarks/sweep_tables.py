@@ -14,12 +14,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from matched_tables import evidence, matched, over_units
+from matched_tables import evidence, matched, over_units, ranked
 from published_tables import beside_published, published_at_one, published_codes
 from table_cells import CELLS, beta, family, family_by_units, fold, marked, share, tenths
 from tables import markdown
 
-from ppl_pvae.analysis.sweeps import read_sweep
+from ppl_pvae.analysis.bounds import read_table
+from ppl_pvae.analysis.sweeps import match_distortion, read_sweep
 from ppl_pvae.analysis.sweeps.families import Curve, Point, beta_curves
 from ppl_pvae.analysis.sweeps.trends import exponents
 
@@ -31,6 +32,8 @@ MANY = 1000
 """More units than this were fitted at three β alone."""
 SPARSE = 0.8
 """A code with so many zeros is called sparse here, and one with as few as it then has counts dense."""
+EXAMPLES_AT = (110, 150)
+"""Distortions at which the worked examples are ranked, nats: dense codes and sparse ones."""
 ENOUGH = 3
 """Points of which a slope is told."""
 
@@ -173,7 +176,8 @@ def all_tables(folder: Path = SWEEP) -> dict[str, str]:
     Parameters
     ----------
     folder
-        With `sweep.csv`, `findings.json` and, of more than a thousand units, `large.csv`.
+        With `sweep.csv` and `findings.json`, and of the worked examples `examples.csv` and the bounds on the evidence
+        of their images, `examples.npz`.
     """
     curves = beta_curves([row for name in ("sweep.csv", "large.csv") for row in read_sweep(folder / name)])
     few, many = [c for c in curves if c.units <= MANY], [c for c in curves if c.units > MANY]
@@ -201,11 +205,17 @@ def all_tables(folder: Path = SWEEP) -> dict[str, str]:
         "published": beside_published(poisson),
         "published-codes": published_codes(poisson + control),
         "published-at-one": published_at_one(poisson + control),
+        **{f"examples-{at:g}": _examples(folder, at) for at in EXAMPLES_AT},
         "matched-64": matched(found["matched"], 64),
         "matched-128": matched(found["matched"], 128),
         "matched-512": matched(found["matched"], 512),
         "many-units": many_units(many),
     }
+
+
+def _examples(folder: Path, distortion: float) -> str:
+    bounds = read_table(folder / "examples.npz")
+    return ranked(match_distortion(read_sweep(folder / "examples.csv"), distortion, bounds).as_dict())
 
 
 _PLACE = re.compile(r"<!-- table ([\w-]+) -->\n+(?:(?:\|.*\n)+(?:\n+|\Z))?")

@@ -58,7 +58,7 @@ def marked(text: str, point: Point) -> str:
 
 def family(label: str) -> str:
     """A family's label in the words of the text: (prior, what it pays for) of a rectified Gaussian."""
-    return label.replace("pays ", "").replace("rectified, ", "").replace(" prior", "")
+    return label.replace("pays ", "").replace("rectified, ", "").replace(" prior", "").replace("_", " ")
 
 
 def family_by_units(cells: Iterable[tuple[str, int, str]], head: str) -> str:

@@ -10,7 +10,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
 from ppl_pvae.analysis.plots import atoms_along_beta, draw_sweep
-from ppl_pvae.analysis.plots.sweeps import Solution, draw, over_beta, planes
+from ppl_pvae.analysis.plots.sweeps import Solution, draw, maps, over_beta, planes
 from ppl_pvae.analysis.plots.sweeps.layout import in_rows, kind_of
 from ppl_pvae.analysis.plots.sweeps.look import looks
 from ppl_pvae.analysis.plots.sweeps.solutions import are_apart
@@ -124,6 +124,16 @@ def test_maps_hatch_what_has_not_converged(figures):
     hatched = [patch for ax in figures["maps"].axes for patch in ax.patches if patch.get_hatch()]
     rows = [row for row in SMALL if not row["spike_price"] and not row["error"] and row["converged"] is not True]
     assert len(hatched) == 2 * len({(row["cell"].rsplit("-", 1)[0], row["encoder_bias"]) for row in rows})
+
+
+def test_a_map_has_the_sizes_that_its_family_is_there_at():
+    rows = planted_sweep(betas=(0.1, 1.0), units=(32, 64, 128), seeds=(0,), families=FAMILIES[:2], prices=False)
+    few = [row for row in rows if row["program"] == "poisson" or row["units"] == 64]
+    fig = maps(beta_curves(few))
+    told = [[label.get_text() for label in ax.get_yticklabels()] for ax in fig.axes[:4:2]]
+    assert told == [["32", "64", "128"], ["64"]]
+    low, high = (fig.axes[at].get_position().height for at in (2, 0))
+    assert low < high
 
 
 def test_maps_say_numbers_in_their_units_on_a_patch_without_hatches():

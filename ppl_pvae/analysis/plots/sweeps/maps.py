@@ -26,22 +26,23 @@ _COLOURS = "cividis"
 def maps(curves: Sequence[Curve]) -> Figure | None:
     """Zeros and activity per image over β and units; None where there is no grid of at least two by two.
 
-    Every cell says its number; hatched ones are not known to have converged, and empty ones are missing.
+    Every cell says its number; hatched ones are not known to have converged, and empty ones are missing. A family has
+    the numbers of units that it is there at.
     """
     betas = sorted({point.beta for curve in curves for point in curve.points})
-    units = sorted({curve.units for curve in curves})
-    if len(betas) < 2 or len(units) < 2:
+    if len(betas) < 2 or len({curve.units for curve in curves}) < 2:
         return None
     families = list(dict.fromkeys(curve.family for curve in curves))
-    height = 0.17 * len(units)
-    fig = figure(PAGE, 0.75 + len(families) * (height + 0.3))
-    axes = fig.subplots(len(families), 2, squeeze=False)
-    shown = [_array(curves, family, betas, units) for family in families]
+    own = [sorted({curve.units for curve in curves if curve.family == family}) for family in families]
+    lines = [len(units) for units in own]
+    fig = figure(PAGE, 0.75 + 0.3 * len(families) + 0.17 * sum(lines))
+    axes = fig.subplots(len(families), 2, squeeze=False, height_ratios=lines)
+    shown = [_array(curves, family, betas, units) for family, units in zip(families, own, strict=True)]
     known = np.concatenate([spikes[np.isfinite(spikes)] for _, spikes in shown])
     least = min(known, default=1.0)
     norms = Normalize(0, 1), LogNorm(least, max(10 * least, *known))
     names = ("zeros, share", "activity per image")
-    for row, (family, pair) in enumerate(zip(families, shown, strict=True)):
+    for row, (family, units, pair) in enumerate(zip(families, own, shown, strict=True)):
         for column, values in enumerate(pair):
             ax = axes[row, column]
             image = ax.imshow(values, cmap=_COLOURS, norm=norms[column], aspect="auto", origin="lower")
