@@ -20,8 +20,9 @@ from table_cells import CELLS, beta, family, family_by_units, fold, marked, shar
 from tables import markdown
 
 from ppl_pvae.analysis.bounds import read_table
-from ppl_pvae.analysis.sweeps import match_distortion, read_sweep
-from ppl_pvae.analysis.sweeps.families import Curve, Point, beta_curves
+from ppl_pvae.analysis.sweeps import budget_points, findings, match_distortion, read_sweep
+from ppl_pvae.analysis.sweeps.families import Curve, Point, Row, beta_curves
+from ppl_pvae.analysis.sweeps.operating import best_of_any_code
 from ppl_pvae.analysis.sweeps.trends import exponents
 
 __all__ = ["RESULTS", "all_tables", "by_density", "fill_places", "places", "spread_of_seeds"]
@@ -32,7 +33,7 @@ MANY = 1000
 """More units than this were fitted at three β alone."""
 SPARSE = 0.8
 """A code with so many zeros is called sparse here, and one with as few as it then has counts dense."""
-EXAMPLES_AT = (110, 150)
+EXAMPLES_AT = (110,)
 """Distortions at which the worked examples are ranked, nats: dense codes and sparse ones."""
 ENOUGH = 3
 """Points of which a slope is told."""
@@ -176,10 +177,11 @@ def all_tables(folder: Path = SWEEP) -> dict[str, str]:
     Parameters
     ----------
     folder
-        With `sweep.csv` and `findings.json`, and of the worked examples `examples.csv` and the bounds on the evidence
-        of their images, `examples.npz`.
+        With `sweep.csv` and `findings.json`, of more than a thousand units `large.csv`, and of the worked examples
+        `examples.csv` and the bounds on the evidence of their images, `examples.npz`.
     """
-    curves = beta_curves([row for name in ("sweep.csv", "large.csv") for row in read_sweep(folder / name)])
+    rows = [row for name in ("sweep.csv", "large.csv") for row in read_sweep(folder / name)]
+    curves = beta_curves(rows)
     few, many = [c for c in curves if c.units <= MANY], [c for c in curves if c.units > MANY]
     poisson = [curve for curve in curves if _is_plain(curve)]
     control = [curve for curve in curves if curve.family.is_published_control]
@@ -189,7 +191,8 @@ def all_tables(folder: Path = SWEEP) -> dict[str, str]:
         "converged": of_all(curves, "converged", _converged),
         "claims": claims(found["claims"]),
         "by-density": by_density([curve for curve in few if _is_plain(curve)]),
-        "exponents": of_all(few, "nats by spikes, activity by nats", _elasticity),
+        "operating": operating(rows),
+        "exponents": of_all(curves, "nats by spikes, activity by nats", _elasticity),
         "zeros-poisson": by_units(poisson, "zeros"),
         "spikes-poisson": by_units(poisson, "spikes per image"),
         "zeros-control": by_units(control, "zeros"),
@@ -210,7 +213,25 @@ def all_tables(folder: Path = SWEEP) -> dict[str, str]:
         "matched-128": matched(found["matched"], 128),
         "matched-512": matched(found["matched"], 512),
         "many-units": many_units(many),
+        "many-claims": claims(findings(read_sweep(folder / "large.csv"))["claims"]),
     }
+
+
+def operating(rows: Sequence[Row]) -> str:
+    """The best cell of the P-VAE at each budget, a binary unit's best, and the best code of counts of any family."""
+
+    def thousandths(value: float | None) -> str:
+        return "" if value is None else f"{value:.3f}".removeprefix("0")
+
+    lines = []
+    for point, code in zip(budget_points(rows), best_of_any_code(rows), strict=True):
+        price = f", γ = {code.spike_price:g}" if code.spike_price else ""
+        line = [point.budget or "", thousandths(point.ratio), f"{point.units:,}", beta(point.beta)]
+        line += [share(point.nats_per_cost), thousandths(point.probability), thousandths(point.predicted)]
+        any_code = f"{family(code.family)}, K = {code.units:,}, β = {beta(code.beta)}{price}"
+        lines.append([*line, ", ".join(point.edges), f"{share(code.nats_per_cost)} ({any_code})"])
+    heads = ("rest, in spikes", "best K", "best β", "nats for a spike's cost", "P(spike)", "Levy & Baxter")
+    return markdown(("budget", *heads, "at an edge", "any code of counts"), lines)
 
 
 def _examples(folder: Path, distortion: float) -> str:
