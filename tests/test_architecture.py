@@ -44,6 +44,7 @@ MAY_IMPORT = {
 ON_NUMPY_ALONE = ("convergence", "metrics", "record", "summary")
 ON_NUMPY_ALONE += ("elasticity", "energy", "gabor", "information", "intervals", "predictive", "tuning", "uncertainty")
 ON_NUMPY_ALONE += (
+    "apart",
     "bounds",
     "claims",
     "collapse",

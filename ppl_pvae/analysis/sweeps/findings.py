@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ppl_pvae.analysis.sweeps import controls
+from ppl_pvae.analysis.sweeps.apart import seeds_apart
 from ppl_pvae.analysis.sweeps.claims import (
     PARTLY_PROPORTIONAL,
     PROPORTIONAL,
@@ -59,13 +60,14 @@ def findings(rows: Sequence[Row], missing: Sequence[str] = ()) -> dict[str, Any]
     -------
     dict
         `cells`, `converged`, `not_converged`, `not_checked` (numbers of cells), `missing`, `failed` and `unconverged`
-        (with their names), `families`, `tolerances`, and `claims` by name: `proportion`, `trade`, `coupling`,
-        `sparsity`, `pattern`, `unchanged`, `price`; each has `claim`, `verdict`, `reason`, `cells`, `unconverged`,
-        `unconverged_cells`, `failed_cells` and its numbers by family and units, with a verdict of their own, held
-        back where their own cells have not converged; `curves`, ranges, steps the wrong way and exponents of every
-        family at each number of units; `collapse`, what every family has left at each β; `dense`, codes beside the
-        limit of dense ones; `operating`, the best cell of the P-VAE at each of `ratios` of rest to spike and at those
-        of `budgets`, and there the best of `any_code` of counts. Numbers are finite or None.
+        (with their names), `apart` (converged cells that another seed shows not to be at the end), `families`,
+        `tolerances`, and `claims` by name: `proportion`, `trade`, `coupling`, `sparsity`, `pattern`, `unchanged`,
+        `price`; each has `claim`, `verdict`, `reason`, `cells`, `unconverged`, `unconverged_cells`, `failed_cells` and
+        its numbers by family and units, with a verdict of their own, held back where their own cells have not
+        converged; `curves`, ranges, steps the wrong way and exponents of every family at each number of units;
+        `collapse`, what every family has left at each β; `dense`, codes beside the limit of dense ones; `operating`,
+        the best cell of the P-VAE at each of `ratios` of rest to spike and at those of `budgets`, and there the best
+        of `any_code` of counts. Numbers are finite or None.
     """
     done, families, curves = fitted(rows), sort_by_family(rows), beta_curves(rows)
     claims = {name: with_missing(claim, len(missing)) for name, claim in _claims(rows, families).items()}
@@ -78,6 +80,7 @@ def findings(rows: Sequence[Row], missing: Sequence[str] = ()) -> dict[str, Any]
         "not_checked": len(verdicts) - verdicts.count(True) - verdicts.count(False),
         "failed": [{"cell": name_of(row), "error": str(row["error"])} for row in rows if row.get("error")],
         "unconverged": [_unsure(row) for row in done if row.get("converged") is not True],
+        "apart": seeds_apart(curves),
         "families": [family.label for family in families],
         "units": sorted({row["units"] for row in rows if row.get("units") is not None}),
         "betas": sorted({row["beta"] for row in rows if row.get("beta") is not None}),

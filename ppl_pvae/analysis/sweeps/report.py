@@ -233,7 +233,21 @@ def _trouble(found: Mapping[str, Any]) -> str:
         note = '<p class="note">Changes by the last doubling of the steps, on training images.</p>'
         table = page.table(rows, ("code", "", "value", "value", "value"))
         pieces.append(_section("Cells that are not known to have converged", table + note))
+    if found["apart"]:
+        head = ("cell", "best seed", "free energy", "log rate", "zeros")
+        rows = [head, *(_apart_row(each) for each in found["apart"])]
+        note = (
+            '<p class="note">They passed the doubling rule, and lie further from the seed with the lowest free energy '
+            "of training images than it allows: on a plateau, or at another code that is as good.</p>"
+        )
+        table = page.table(rows, ("code", "value", "value", "value", "value"))
+        pieces.append(_section("Converged cells that another seed shows not to be at the end", table + note))
     return "".join(pieces)
+
+
+def _apart_row(each: Mapping[str, Any]) -> tuple[str, ...]:
+    told = (words.number(each[name]) for name in ("log_rate", "zeros"))
+    return str(each["cell"]), str(each["best_seed"]), f"{100 * each['free_energy']:+.2g}%", *told
 
 
 def _unsure_row(each: Mapping[str, Any]) -> tuple[str, ...]:
