@@ -5,12 +5,13 @@
 
 Every core times the training steps of one cell a program and number of units of `inference/paper.toml` at β = 1, all
 cores at once, as the workers of a sweep run. How many steps a cell needs until it has converged is read off
-`docs/sweep/sweep.csv`, by program and β, at as many units or the nearest number that is there, in multiples of the
-steps that it begins with; trainings that begin anew at each doubling are counted in full. Beside its steps a cell has
-evaluations, its read-out and the bound on its evidence, for which the sweep's own estimate stands.
+`docs/sweep/sweep.csv` and `large.csv`, by program and β, at as many units or the nearest number that is there, in
+multiples of the steps that it begins with; trainings that begin anew at each doubling are counted in full. Beside its
+steps a cell has evaluations, its read-out and the bound on its evidence, for which the sweep's own estimate stands.
 """
 
 import argparse
+import csv
 import math
 import multiprocessing
 import os
@@ -26,7 +27,10 @@ from ppl_pvae.config import Cell, cells_of, may_go_on, read_grid
 from ppl_pvae.sweeps.estimate import BESIDE_STEPS
 
 HERE = Path(__file__).parents[1]
-RECIPE, TABLE = HERE / "inference" / "paper.toml", HERE / "docs" / "sweep" / "sweep.csv"
+RECIPE, SWEEP = HERE / "inference" / "paper.toml", HERE / "docs" / "sweep"
+TABLES = {SWEEP / "sweep.csv": SWEEP / "sweep.toml", SWEEP / "large.csv": HERE / "inference" / "large.toml"}
+"""Cells that were fitted, and the recipe of each table."""
+HOURS = HERE / "docs" / "published" / "sweep_run_hours.csv"
 HEADS = ("program", "K", "ms a step", "steps of all β", "hours of a core")
 
 
@@ -44,9 +48,14 @@ def trained(cell: Cell, rows: list[dict]) -> float:
 
 def _first_steps(rows: list[dict]) -> Iterator[Cell]:
     """The cells of some rows of the table, with the steps that they begin with."""
-    grid = read_grid(TABLE.with_name("sweep.toml"))
     names = {row["cell"] for row in rows}
-    return (cell for cell in cells_of(grid) if cell.name in names)
+    return (cell for recipe in TABLES.values() for cell in cells_of(read_grid(recipe)) if cell.name in names)
+
+
+def published_hours() -> float:
+    """GPU-hours of the published grid by the logs of its authors; a run without a time is left out."""
+    with HOURS.open(encoding="utf-8") as file:
+        return sum(float(line["gpu_hours"]) for line in csv.DictReader(file) if line["gpu_hours"])
 
 
 def step_times(core: int, cells: list[Cell], steps: int) -> list[float]:
@@ -71,7 +80,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=30)
     steps = parser.parse_args().steps
-    cells, rows = cells_of(read_grid(RECIPE)), [row for row in read_sweep(TABLE) if not row["error"]]
+    cells = cells_of(read_grid(RECIPE))
+    rows = [row for table in TABLES for row in read_sweep(table) if not row["error"]]
     timed = [cell for cell in cells if cell.settings.beta == 1]
     cores = sorted(os.sched_getaffinity(0))
     with multiprocessing.get_context("spawn").Pool(len(cores)) as pool:
@@ -86,6 +96,7 @@ def main() -> None:
         lines.append((s.program, str(s.units), f"{ms:.1f}", f"{needed:,.0f}", f"{hours:.2f}"))
     print(markdown(HEADS, lines))
     print(f"{total:.1f} hours of a core, {total / len(cores):.1f} on {len(cores)}")
+    print(f"published: {published_hours():.0f} hours of a GPU")
 
 
 if __name__ == "__main__":
