@@ -33,7 +33,7 @@ MANY = 1000
 """More units than this were fitted at three β alone."""
 SPARSE = 0.8
 """A code with so many zeros is called sparse here, and one with as few as it then has counts dense."""
-EXAMPLES_AT = (110,)
+EXAMPLES_AT = (110, 150)
 """Distortions at which the worked examples are ranked, nats: dense codes and sparse ones."""
 ENOUGH = 3
 """Points of which a slope is told."""
