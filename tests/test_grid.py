@@ -212,4 +212,4 @@ def test_the_recipes_that_come_with_it_are_grids(monkeypatch):
     monkeypatch.chdir(Path(__file__).parents[1])  # where the paths of programs begin
     names = ("quick", "paper", "controls", "examples")
     sizes = {name: len(cells_of(read_grid(Path("inference", f"{name}.toml")))) for name in names}
-    assert sizes == {"quick": 48, "paper": 176, "controls": 710, "examples": 24}
+    assert sizes == {"quick": 48, "paper": 176, "controls": 710, "examples": 40}
