@@ -9,7 +9,8 @@ from matched_tables import matched, ranked
 from sweep_tables import RESULTS, all_tables, by_density, fill_places, places, spread_of_seeds
 from table_cells import amount, beta, fold, marked, plus_minus, share, tenths
 
-from ppl_pvae.analysis.sweeps import beta_curves, findings, read_sweep
+from ppl_pvae.analysis.bounds import read_table
+from ppl_pvae.analysis.sweeps import beta_curves, findings, match_distortion, read_sweep
 from ppl_pvae.analysis.sweeps.families import Point
 from tests.analysis.sweeps.planted import cell
 
@@ -35,9 +36,10 @@ def test_the_tables_are_those_of_the_sweep(tables):
 
 def test_findings_are_those_of_the_table():
     """Going on with the sweep, also with nothing to fit, writes them anew."""
-    rows = read_sweep(RESULTS.parent / "sweep" / "sweep.csv")
-    kept = json.loads((RESULTS.parent / "sweep" / "findings.json").read_text(encoding="utf-8"))
-    anew = json.loads(json.dumps(findings(rows)))
+    folder = RESULTS.parent / "sweep"
+    rows, kept = read_sweep(folder / "sweep.csv"), json.loads((folder / "findings.json").read_text(encoding="utf-8"))
+    matches = match_distortion(rows, kept["matched"]["distortion"], read_table(folder / "evidence.npz"))
+    anew = json.loads(json.dumps(findings(rows) | {"matched": matches.as_dict()}))
     assert alike({name: kept[name] for name in anew}, anew)
 
 
