@@ -17,7 +17,7 @@ import multiprocessing
 import os
 import statistics
 import time
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from tables import markdown
@@ -37,19 +37,21 @@ HEADS = ("program", "K", "ms a step", "steps of all β", "hours of a core")
 def trained(cell: Cell, rows: list[dict]) -> float:
     """Steps of all trainings of a cell, by what the one nearest in size needed."""
     s = cell.settings
+    assert s.steps is not None, "the cells of a grid have steps"
     same = ("program", "prior", "pays", "encoder_bias", "beta")
     alike = [row for row in rows if all(row[name] == getattr(s, name) for name in same) and not row["spike_price"]]
-    known = {other.name: other.settings.steps for other in _first_steps(alike)}
+    known = first_steps()
     nearest = min((row["units"] for row in alike), key=lambda units: abs(math.log(units / s.units)))
     there = [row for row in alike if row["units"] == nearest]
     longest = statistics.fmean(row["steps"] / known[row["cell"]] for row in there)
     return s.steps * (longest if may_go_on(s) else 2 * longest - 1)
 
 
-def _first_steps(rows: list[dict]) -> Iterator[Cell]:
-    """The cells of some rows of the table, with the steps that they begin with."""
-    names = {row["cell"] for row in rows}
-    return (cell for recipe in TABLES.values() for cell in cells_of(read_grid(recipe)) if cell.name in names)
+@cache
+def first_steps() -> dict[str, int]:
+    """The steps that cells of the tables begin with, by their names."""
+    cells = [cell for recipe in TABLES.values() for cell in cells_of(read_grid(recipe))]
+    return {cell.name: cell.settings.steps for cell in cells if cell.settings.steps is not None}
 
 
 def published_hours() -> float:

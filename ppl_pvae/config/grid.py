@@ -202,6 +202,8 @@ def over(grid: Grid, lists: Mapping[str, Sequence[Any]]) -> Grid:
         told = ", ".join(f"{name} = {', '.join(map(str, values))}" for name, values in chosen.items())
         raise UserError(f"no table [[grid]] of the recipe has {told} together; ask for them one by one.")
     left = replace(grid, blocks=tuple(blocks), merge=len(blocks) > 1)
+    if grid.path_units is None:
+        return left
     follows = any(is_followed_along(cell.settings, grid.path_units) for cell in cells_of(left))
     return left if follows else replace(left, path_units=None)
 
