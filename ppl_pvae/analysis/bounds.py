@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Float, Int, Num, Shaped
 
+from ppl_pvae.errors import UserError
+
 __all__ = ["BOUNDS_FILE", "Bounds", "bounds_of", "read_bounds", "read_table", "write_table"]
 
 BOUNDS_FILE = "evidence.npz"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -64,12 +69,17 @@ def bounds_of(
 
 
 def read_bounds(folder: str | os.PathLike[str]) -> Bounds | None:
-    """The bounds in a cell's directory; None where it has none: older cells kept their mean alone."""
+    """The bounds in a cell's directory; None where it has none: older cells kept their mean alone.
+
+    Raises
+    ------
+    UserError
+        If the file is damaged.
+    """
     path = Path(folder) / BOUNDS_FILE
     if not path.is_file():
         return None
-    with np.load(path) as file:
-        return Bounds(file["image"], file["group"], file["bound"], str(file["mark"]))
+    return _read(path, lambda file: Bounds(file["image"], file["group"], file["bound"], str(file["mark"])))
 
 
 def write_table(path: str | os.PathLike[str], bounds: Mapping[str, Bounds]) -> None:
@@ -96,13 +106,28 @@ def write_table(path: str | os.PathLike[str], bounds: Mapping[str, Bounds]) -> N
 
 
 def read_table(path: str | os.PathLike[str]) -> dict[str, Bounds]:
-    """The bounds in such a file by the name of the cell; none where there is no file."""
-    if not Path(path).is_file():
-        return {}
+    """The bounds in such a file by the name of the cell; none where there is no file.
+
+    Raises
+    ------
+    UserError
+        If the file is damaged.
+    """
+    return _read(Path(path), _bounds_by_cell) if Path(path).is_file() else {}
+
+
+def _bounds_by_cell(file: Mapping[str, np.ndarray]) -> dict[str, Bounds]:
     found = {}
-    with np.load(path) as file:
-        for mark in (name.removesuffix("/cell") for name in file.files if name.endswith("/cell")):
-            image, group, bounds = (file[f"{mark}/{name}"] for name in ("image", "group", "bound"))
-            for cell, bound in zip(file[f"{mark}/cell"].tolist(), bounds, strict=True):
-                found[cell] = Bounds(image, group, bound.astype(np.float64), mark)
+    for mark in (name.removesuffix("/cell") for name in file if name.endswith("/cell")):
+        image, group, bounds = (file[f"{mark}/{name}"] for name in ("image", "group", "bound"))
+        for cell, bound in zip(file[f"{mark}/cell"].tolist(), bounds, strict=True):
+            found[cell] = Bounds(image, group, bound.astype(np.float64), mark)
     return found
+
+
+def _read(path: Path, of: Callable[[Mapping[str, np.ndarray]], T]) -> T:
+    try:
+        with zipfile.ZipFile(path), np.load(path) as file:
+            return of(file)
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        raise UserError(f"cannot read {path}: {error}; it is damaged, delete it.") from None

@@ -1,6 +1,7 @@
 """What a sweep leaves behind beside its cells: evidence image by image, findings, figures, the report."""
 
 import json
+import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from ppl_pvae.analysis.bounds import BOUNDS_FILE, Bounds, read_bounds, read_tabl
 from ppl_pvae.analysis.sweeps import findings, match_distortion, write_sweep_report
 from ppl_pvae.analysis.sweeps.families import number_of
 from ppl_pvae.config import about_trade, grid_to_toml
+from ppl_pvae.errors import UserError
 from ppl_pvae.sweeps.path import is_followed, keeps_figure, path_cells, path_figure, path_task
 from ppl_pvae.sweeps.task import PATH_FILE
 from ppl_pvae.sweeps.whole import Sweep
@@ -64,10 +66,18 @@ def bounds_of_rows(out: Path, rows: Sequence[Mapping[str, Any]]) -> dict[str, Bo
     kept, found = read_table(out / BOUNDS_FILE), {}
     for row in rows:
         name, mean = row["cell"], row.get("log_evidence")
-        for bounds in (read_bounds(out / "cells" / name), kept.get(name)):
+        for bounds in (_of_cell(out / "cells" / name), kept.get(name)):
             if mean is not None and bounds is not None and np.isclose(bounds.bound.mean(), mean):
                 found.setdefault(name, bounds)
     return found
+
+
+def _of_cell(folder: Path) -> Bounds | None:
+    try:
+        return read_bounds(folder)
+    except UserError as damaged:  # of one cell: the others can be compared all the same
+        print(f"warning: {damaged}", file=sys.stderr)
+        return None
 
 
 def _atoms(sweep: Sweep, rows: Sequence[Mapping[str, Any]]):

@@ -8,6 +8,7 @@ from typing import Any
 
 import filelock
 
+from ppl_pvae.analysis.bounds import BOUNDS_FILE, read_table
 from ppl_pvae.analysis.sweeps import read_sweep, write_sweep
 from ppl_pvae.config import Cell, Grid, Settings, cells_of, grid_to_toml, is_program_file, read_grid
 from ppl_pvae.directory import check_writable, has_run
@@ -110,7 +111,8 @@ def open_sweep(grid: Grid | None, out: Path, *, resume: bool) -> Sweep:
     Raises
     ------
     UserError
-        If the grid cannot be, or the directory holds another sweep, a run, or a sweep that is not to be continued.
+        If the grid cannot be, or the directory holds another sweep, a run, a sweep that is not to be continued, or
+        damaged evidence.
     """
     check_writable(out)
     if has_run(out):
@@ -123,6 +125,7 @@ def open_sweep(grid: Grid | None, out: Path, *, resume: bool) -> Sweep:
     if not resume:
         raise UserError(f"{out} has a sweep already; continue it with --resume, or give --out another directory.")
     there = read_grid(record)
+    read_table(out / BOUNDS_FILE)  # what the end needs is known to be readable before hours are spent
     if grid is None:
         return Sweep(there, cells_of(there), out)
     cells = cells_of(grid)

@@ -40,3 +40,16 @@ def test_bounds_stay_when_cells_are_gone(tmp_path):
     assert found["one"].group.tolist() == [0, 0, 1]
     assert found["two"].group.tolist() == [0, 0, 0]
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == [BOUNDS_FILE]
+
+
+def test_a_cell_whose_bounds_are_damaged_is_compared_without_them(tmp_path, capfd):
+    x = np.arange(12.0).reshape(3, 4)
+    bounds = bounds_of(np.arange(3), np.zeros(3, int), np.array([-4.0, -5.0, -6.0]), x)
+    for name in ("whole", "damaged"):
+        (tmp_path / "cells" / name).mkdir(parents=True)
+        np.savez(tmp_path / "cells" / name / BOUNDS_FILE, **bounds.arrays())
+    torn = tmp_path / "cells" / "damaged" / BOUNDS_FILE
+    torn.write_bytes(torn.read_bytes()[:200])
+    found = bounds_of_rows(tmp_path, [{"cell": name, "log_evidence": -5.0} for name in ("whole", "damaged")])
+    assert list(found) == ["whole"]
+    assert f"warning: cannot read {torn}" in capfd.readouterr().err

@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from ppl_pvae.analysis.sweeps import read_sweep, write_sweep
@@ -136,3 +137,16 @@ def test_the_record_is_a_recipe(sweep, tmp_path):
     (tmp_path / "again.toml").write_text(grid_to_toml(sweep.grid))
     assert isinstance(sweep.grid, Grid)
     assert (sweep.out / "sweep.toml").read_text() == (tmp_path / "again.toml").read_text()
+
+
+@pytest.mark.parametrize("content", [b"not an archive", b""])
+def test_damaged_evidence_is_said_before_anything_is_fitted(content, sweep):
+    (sweep.out / "evidence.npz").write_bytes(content)
+    with pytest.raises(UserError, match=r"cannot read .*evidence\.npz: .*it is damaged, delete it"):
+        open_sweep(sweep.grid, sweep.out, resume=True)
+
+
+def test_evidence_without_its_arrays_is_damaged(sweep):
+    np.savez(sweep.out / "evidence.npz", **{"abc/cell": np.array(["one"])})
+    with pytest.raises(UserError, match=r"cannot read .*evidence\.npz: "):
+        open_sweep(sweep.grid, sweep.out, resume=True)
