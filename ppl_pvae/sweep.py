@@ -92,6 +92,7 @@ def parse(arguments: Sequence[str]) -> tuple[Command, Grid | None, Path]:
     """
     names = [one.name for one in (*fields(Command), *fields(Lists)) if one.name != "lists"]
     flags = ["--" + name.replace("_", "-") for name in names]
+    arguments = _spelt_out(arguments)
     written = [{"true": "True", "false": "False"}.get(each, each) for each in arguments]
     _check_values(arguments)
     command = read_flags(Command, "python -m ppl_pvae.sweep", written, Command(), flags)
@@ -116,6 +117,22 @@ def parse(arguments: Sequence[str]) -> tuple[Command, Grid | None, Path]:
     return command, None if grid is None else _with_options(grid, command), out
 
 
+def _switches() -> list[str]:
+    """Flags of settings that are true or false."""
+    hints = get_type_hints(Settings)
+    return [
+        "--" + one.name.replace("_", "-")
+        for one in fields(Settings)
+        if bool in (get_args(hints[one.name]) or (hints[one.name],))
+    ]
+
+
+def _spelt_out(arguments: Sequence[str]) -> list[str]:
+    """The arguments with `--no-encoder-bias`, as a fit takes it, as the list that a sweep takes."""
+    short = {f"--no-{flag.removeprefix('--')}": flag for flag in _switches()}
+    return [word for each in arguments for word in ((short[each], "false") if each in short else (each,))]
+
+
 def _check_values(arguments: Sequence[str]) -> None:
     """Make sure that every list has a value: an empty one would be left out, and its default fitted.
 
@@ -128,7 +145,8 @@ def _check_values(arguments: Sequence[str]) -> None:
     for argument, following in pairwise([*arguments, "--"]):
         flag = argument.replace("_", "-")
         if flag in lists and following.startswith("--"):
-            raise UserError(f"{flag} has no value; give one or several, or leave it out for its default.")
+            ones = "true, false or both" if flag in _switches() else "one or several"
+            raise UserError(f"{flag} has no value; give {ones}, or leave it out for its default.")
         if flag == "--warm-start" and following.lower() not in ("true", "false"):
             raise UserError(f"warm_start must be true or false, got {following!r}.")
 
@@ -162,7 +180,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str]) -> int:
     command, grid, out = parse(arguments)
-    from ppl_pvae.sweeps import check_path, describe_sweep, open_sweep, run_sweep
+    from ppl_pvae.sweeps import REPORT, check_path, describe_sweep, open_sweep, run_sweep
 
     sweep = open_sweep(grid, out, resume=command.resume or command.shard is not None)
     if grid is None:
@@ -173,9 +191,11 @@ def _run(arguments: Sequence[str]) -> int:
         print(describe_sweep(sweep, **where))
         return 0
     failed = run_sweep(sweep, **where)
-    print(f"results: {out} (open {out / 'report.html'})")
-    if failed:
-        print(f"{len(failed)} failed, see sweep.csv and above; --resume tries them again", file=sys.stderr)
+    whole = REPORT not in failed
+    print(f"results: {out} (open {out / 'report.html'})" if whole else f"results: {out}, without a report")
+    if cells := [name for name in failed if name != REPORT]:
+        where = "sweep.csv and above" if whole else "above"
+        print(f"{len(cells)} failed, see {where}; --resume tries them again", file=sys.stderr)
     return 1 if failed else 0
 
 

@@ -40,6 +40,9 @@ PLURALS: Mapping[str, str] = {"programs": "program", "betas": "beta", "seeds": "
 Block = Mapping[str, tuple[Any, ...]]
 """Values of settings, of which all combinations are fitted."""
 
+OF_THE_COMMAND = ("out", "config", "workers", "cluster", "shard", "resume", "dry_run")
+"""What recipes do not say: it is another thing each time that one is run."""
+
 LONGEST_NAME = 120
 MOST_DOUBLINGS = 20
 _NAMES = tuple(field.name for field in fields(Settings))
@@ -163,8 +166,7 @@ def _block(path: Path, table: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
         if key in _OPTIONS:  # those at the top were taken out before
             raise UserError(f"in the recipe {path}: {key} holds for the whole sweep; put it above the tables [[grid]].")
         if key not in PLURALS and key not in _NAMES:
-            near = nearest(key, known, likeness=0.0)
-            raise UserError(f"in the recipe {path}: unknown key {key!r}; did you mean {near!r}?")
+            raise UserError(f"in the recipe {path}: {_unknown_key(key, known)}")
         name = PLURALS.get(key, key)
         if name in block:
             raise UserError(f"in the recipe {path}: {key} and {name} say the same; give one of them.")
@@ -173,6 +175,15 @@ def _block(path: Path, table: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
             raise UserError(f"in the recipe {path}: {key} is empty, so that there is nothing to fit; give it a value.")
         block[name] = values
     return block
+
+
+def _unknown_key(key: str, known: Sequence[str]) -> str:
+    if key in OF_THE_COMMAND:
+        return f"{key} says how a sweep is run, not what it is; give --{key.replace('_', '-')} with the command."
+    near = nearest(key, known)
+    return f"unknown key {key!r}; " + (
+        f"did you mean {near!r}?" if near else "python -m ppl_pvae.sweep --help has all."
+    )
 
 
 def over(grid: Grid, lists: Mapping[str, Sequence[Any]]) -> Grid:
@@ -241,7 +252,7 @@ def cells_of(grid: Grid) -> list[Cell]:
     for block in grid.blocks:
         inside = set()
         for values in itertools.product(*block.values()):
-            cell = _cell(dict(zip(block, values, strict=True)))
+            cell = _cell(dict(zip(block, values, strict=True)), together=block.get("program", ()))
             if cell.name in found and found[cell.name].settings != cell.settings:
                 raise _one_name(found[cell.name], cell)
             if cell.name in inside or (cell.name in found and not grid.merge):
@@ -268,7 +279,7 @@ def _one_name(first: Cell, second: Cell) -> UserError:
     )
 
 
-def _cell(values: dict[str, Any]) -> Cell:
+def _cell(values: dict[str, Any], together: Sequence[str]) -> Cell:
     try:
         settings = with_its_data(from_mapping(values))
         validated = validate(settings)
@@ -276,7 +287,10 @@ def _cell(values: dict[str, Any]) -> Cell:
             validated = replace(validated, steps=_start_steps(validated))
     except UserError as error:
         told = ", ".join(f"{name} = {value}" for name, value in values.items())
-        raise UserError(f"the cell {told} of the grid cannot be: {error}") from None
+        apart = (
+            " Programs that take different settings go in tables [[grid]] of their own." if len(together) > 1 else ""
+        )
+        raise UserError(f"the cell {told} of the grid cannot be: {error}{apart}") from None
     return Cell(_name(validated), validated)
 
 

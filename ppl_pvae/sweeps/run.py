@@ -15,10 +15,11 @@ from ppl_pvae.sweeps.programs import check_programs
 from ppl_pvae.sweeps.progress import Progress
 from ppl_pvae.sweeps.running import fit_all
 from ppl_pvae.sweeps.task import Task
-from ppl_pvae.sweeps.whole import RECORD, Sweep, begin_sweep
+from ppl_pvae.sweeps.whole import Sweep, begin_sweep
 
-__all__ = ["run_sweep"]
+__all__ = ["REPORT", "run_sweep"]
 
+REPORT = "report"  # among what went wrong, what is no cell
 ELSEWHERE = "finished elsewhere: do the workers share this directory?"
 
 
@@ -63,13 +64,13 @@ def run_sweep(
             forget_figure(sweep)
             begin_sweep(sweep)
             _fit(sweep, tasks, where, Progress(tasks, done, [costs[task.name] for task in tasks]), problems)
-    elif not (sweep.out / RECORD).is_file():  # a part that no cell falls to
+    else:  # what was asked for is kept, if it is a comparison alone, or a part that no cell falls to
         begin_sweep(sweep)
     try:
         write_outputs(sweep, problems)
     except OSError as problem:
-        problems["report"] = f"{problem.strerror or problem}; the table before it is whole"
-        print(f"warning: the report cannot be written: {problems['report']}", file=sys.stderr)
+        problems[REPORT] = f"{problem.strerror or problem}; the table before it is whole"
+        print(f"warning: the report cannot be written: {problems[REPORT]}", file=sys.stderr)
     return problems
 
 

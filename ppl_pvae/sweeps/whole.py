@@ -19,24 +19,32 @@ from ppl_pvae.sweeps.task import PATH_FILE, Task
 __all__ = ["RECORD", "Sweep", "begin_sweep", "open_sweep", "wherever"]
 
 RECORD, TABLE = "sweep.toml", "sweep.csv"
+GOLDEN = 0.382  # of a round, by which the next one is turned: no few turns bring it back
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """A grid, its cells, and the directory that they go to."""
+    """A grid, its cells, the directory that they go to, and which of them are asked for now, all where it is None."""
 
     grid: Grid
     cells: Sequence[Cell]
     out: Path
+    asked: frozenset[str] | None = None
 
     def folder(self, cell: Cell) -> Path:
         """Where a cell's run stands."""
         return self.out / "cells" / cell.name
 
     def part(self, shard: tuple[int, int] | None) -> Sequence[Cell]:
-        """The cells of part i of n: every n-th, so that parts take equally long; all of them for None."""
+        """The cells that are asked for, or part i of n of them.
+
+        They are dealt out in rounds, each round from another part on: in the order of cells β comes back after as many
+        as it has values, and where n divides that number each part would have one β alone, the same for every size.
+        """
+        asked = [cell for cell in self.cells if self.asked is None or cell.name in self.asked]
         at, count = shard or (1, 1)
-        return self.cells[at - 1 :: count]
+        shift = max(1, round(GOLDEN * count))
+        return [cell for place, cell in enumerate(asked) if (place + place // count * shift) % count == at - 1]
 
     def rows(self) -> list[dict[str, Any]]:
         """The table as it is on disk, empty where there is none yet."""
@@ -87,9 +95,9 @@ class Sweep:
         ]
 
     def left(self) -> list[Cell]:
-        """The cells of those: what is finished asks nothing of its program any more."""
+        """The cells of those that are asked for: what is finished asks nothing of its program any more."""
         names = {task.name for task in self.tasks()}
-        return [cell for cell in self.cells if cell.name in names]
+        return [cell for cell in self.part(None) if cell.name in names]
 
     def _is_finished(self, cell: Cell, earlier: Mapping[str, Any]) -> bool:
         here = row_of(cell, self.folder(cell), (), None)
@@ -106,7 +114,8 @@ def open_sweep(grid: Grid | None, out: Path, *, resume: bool) -> Sweep:
     out
         The directory.
     resume
-        Whether what is there may be continued. A grid may have grown since, by cells or by doublings.
+        Whether what is there may be continued. A grid may have grown since, by cells or by doublings; of one that is
+        a part of what is there, these cells alone are gone on with.
 
     Raises
     ------
@@ -118,6 +127,11 @@ def open_sweep(grid: Grid | None, out: Path, *, resume: bool) -> Sweep:
     if has_run(out):
         raise UserError(f"{out} has a run; give --out another directory.")
     record = out / RECORD
+    if not record.is_file() and (out / TABLE).is_file():
+        raise UserError(
+            f"{out} has the table of a sweep, but no {RECORD} that says what it is of; put that beside it, or give "
+            "--out another directory."
+        )
     if not record.is_file():
         if grid is None:
             raise UserError(f"{out} has no sweep to continue; say what to fit, with --config or with flags.")
@@ -128,9 +142,14 @@ def open_sweep(grid: Grid | None, out: Path, *, resume: bool) -> Sweep:
     read_table(out / BOUNDS_FILE)  # what the end needs is known to be readable before hours are spent
     if grid is None:
         return Sweep(there, cells_of(there), out)
-    cells = cells_of(grid)
-    _check_same(out, there, Sweep(grid, cells, out))
-    return Sweep(grid, cells, out)
+    wanted = Sweep(grid, cells_of(grid), out)
+    if _holds(there, wanted.cells) and len(wanted.cells) < len(cells_of(there)):
+        _check_options(out, there, grid)
+        distortion = there.match_distortion if grid.match_distortion is None else grid.match_distortion
+        whole = replace(there, max_doublings=grid.max_doublings, match_distortion=distortion)
+        return Sweep(whole, cells_of(whole), out, asked=frozenset(cell.name for cell in wanted.cells))
+    _check_same(out, there, wanted)
+    return wanted
 
 
 def _kept(row: Mapping[str, Any], cell: Cell, columns: Sequence[str]) -> dict[str, Any]:
@@ -146,7 +165,11 @@ def _check_same(out: Path, there: Grid, wanted: Sweep) -> None:
                 f"{out} holds another sweep, with the cell {cell.name}; give --out another directory, or all of its "
                 "cells again, with others if you like."
             )
-    if there.warm_start != wanted.grid.warm_start or there.max_doublings > wanted.grid.max_doublings:
+    _check_options(out, there, wanted.grid)
+
+
+def _check_options(out: Path, there: Grid, wanted: Grid) -> None:
+    if there.warm_start != wanted.warm_start or there.max_doublings > wanted.max_doublings:
         raise UserError(
             f"{out} was started with max_doublings = {there.max_doublings} and warm_start = {there.warm_start}; only "
             "more doublings can be asked for, or give --out another directory."

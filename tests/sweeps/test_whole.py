@@ -3,17 +3,19 @@
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ppl_pvae.analysis.sweeps import read_sweep, write_sweep
-from ppl_pvae.config import Grid, cells_of, grid_to_toml
+from ppl_pvae.config import Grid, cells_of, grid_to_toml, read_grid
 from ppl_pvae.errors import UserError
 from ppl_pvae.sweeps import open_sweep
 from ppl_pvae.sweeps.path import path_task
-from ppl_pvae.sweeps.whole import begin_sweep
+from ppl_pvae.sweeps.whole import Sweep, begin_sweep
 
+ROOT = Path(__file__).parents[2]
 SUMMARY = {"steps": 40, "converged": True, "free_energy": 3.25, "seconds": 1.5, "doubling": {"zeros_change": 0.001}}
 
 
@@ -98,9 +100,9 @@ def test_the_grid_may_grow_and_no_other_may_take_its_place(sweep, array):
     more = dict(sweep.grid.blocks[0]) | {"beta": (0.5, 1.0, 2.0)}
     assert len(open_sweep(replace(sweep.grid, blocks=(more,)), sweep.out, resume=True).cells) == 3
     assert open_sweep(None, sweep.out, resume=True).grid == sweep.grid
-    less = dict(sweep.grid.blocks[0]) | {"beta": (1.0,)}
     other = dict(sweep.grid.blocks[0]) | {"batch_size": (60,)}
-    for block in (less, other):
+    beside = dict(sweep.grid.blocks[0]) | {"beta": (1.0, 2.0)}  # one of two, and a new one
+    for block in (other, beside):
         with pytest.raises(UserError, match="holds another sweep"):
             open_sweep(replace(sweep.grid, blocks=(block,)), sweep.out, resume=True)
     for changed in ({"warm_start": False}, {"max_doublings": 0}):
@@ -108,6 +110,42 @@ def test_the_grid_may_grow_and_no_other_may_take_its_place(sweep, array):
             open_sweep(replace(sweep.grid, **changed), sweep.out, resume=True)
     with pytest.raises(UserError, match="has a sweep already"):
         open_sweep(sweep.grid, sweep.out, resume=False)
+
+
+def test_a_part_of_what_is_there_is_gone_on_with_alone(sweep):
+    """Its cells are fitted, the table and the record are of the whole."""
+    block = dict(sweep.grid.blocks[0]) | {"beta": (1.0,)}
+    part = open_sweep(Grid((block,), match_distortion=3.0, max_doublings=4), sweep.out, resume=True)
+    assert [cell.name for cell in part.part(None)] == [cell.name for cell in part.left()] == [sweep.cells[1].name]
+    assert part.cells == sweep.cells
+    begin_sweep(part)
+    assert open_sweep(None, sweep.out, resume=True).grid == replace(
+        sweep.grid, match_distortion=3.0, max_doublings=part.grid.max_doublings
+    )
+    with pytest.raises(UserError, match="was started with"):
+        open_sweep(replace(sweep.grid, blocks=(block,), warm_start=False), sweep.out, resume=True)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 8, 16, 300])
+def test_parts_share_out_all_cells_and_no_part_has_one_beta_alone(count):
+    paper = cells_of(read_grid(ROOT / "inference" / "paper.toml"))
+    sweep = Sweep(Grid(({},)), paper, ROOT)
+    parts = [sweep.part((at, count)) for at in range(1, count + 1)]
+    assert sorted(cell.name for part in parts for cell in part) == sorted(cell.name for cell in paper)
+    sizes = [len(part) for part in parts]
+    assert max(sizes) - min(sizes) <= 1
+    if count <= 16:
+        assert all(len({cell.settings.beta for cell in part}) >= 4 for part in parts)
+
+
+def test_a_table_without_its_record_is_not_taken_over(sweep):
+    for cell in sweep.cells:
+        finish(sweep, cell.name)
+    sweep.update({})
+    (sweep.out / "sweep.toml").unlink()
+    for resume in (False, True):
+        with pytest.raises(UserError, match=r"has the table of a sweep, but no sweep\.toml"):
+            open_sweep(sweep.grid, sweep.out, resume=resume)
 
 
 def test_other_directories_are_refused(grid, tmp_path):

@@ -86,11 +86,14 @@ def write_sweep(path: str | os.PathLike[str], rows: Sequence[Mapping[str, Any]])
     """
     path, names = Path(path), columns_of(rows)
     beside = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with open(beside, "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(names)
-        writer.writerows([_text(row.get(name)) for name in names] for row in rows)
-    os.replace(beside, path)
+    try:
+        with open(beside, "w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(names)
+            writer.writerows([_text(row.get(name)) for name in names] for row in rows)
+        os.replace(beside, path)
+    finally:  # where the disk is full
+        beside.unlink(missing_ok=True)
 
 
 def columns_of(rows: Iterable[Mapping[str, Any]]) -> list[str]:
