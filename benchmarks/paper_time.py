@@ -6,8 +6,9 @@
 Every core times the training steps of one cell a program and number of units of `inference/paper.toml` at β = 1, all
 cores at once, as the workers of a sweep run. How many steps a cell needs until it has converged is read off
 `docs/sweep/sweep.csv` and `large.csv`, by program and β, at as many units or the nearest number that is there, in
-multiples of the steps that it begins with; trainings that begin anew at each doubling are counted in full. Beside its
-steps a cell has evaluations, its read-out and the bound on its evidence, for which the sweep's own estimate stands.
+multiples of the steps that it begins with; trainings that begin anew at each doubling are counted in full, and a cell
+that has not converged as one that is doubled as often as the recipe allows. Beside its steps a cell has evaluations,
+its read-out and the bound on its evidence, for which the sweep's own estimate stands.
 """
 
 import argparse
@@ -40,10 +41,10 @@ def trained(cell: Cell, rows: list[dict]) -> float:
     assert s.steps is not None, "the cells of a grid have steps"
     same = ("program", "prior", "pays", "encoder_bias", "beta")
     alike = [row for row in rows if all(row[name] == getattr(s, name) for name in same) and not row["spike_price"]]
-    known = first_steps()
+    known, cap = first_steps(), 2 ** read_grid(RECIPE).max_doublings
     nearest = min((row["units"] for row in alike), key=lambda units: abs(math.log(units / s.units)))
     there = [row for row in alike if row["units"] == nearest]
-    longest = statistics.fmean(row["steps"] / known[row["cell"]] for row in there)
+    longest = statistics.fmean(row["steps"] / known[row["cell"]] if row["converged"] else cap for row in there)
     return s.steps * (longest if may_go_on(s) else 2 * longest - 1)
 
 

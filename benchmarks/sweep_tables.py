@@ -12,12 +12,12 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from matched_tables import evidence, matched, over_units, ranked
 from published_tables import beside_published, published_at_one, published_codes
 from table_cells import CELLS, beta, family, family_by_units, fold, marked, share, tenths
 from tables import markdown
+from verdict_tables import claims, verdicts
 
 from ppl_pvae.analysis.bounds import read_table
 from ppl_pvae.analysis.sweeps import budget_points, findings, match_distortion, read_sweep
@@ -157,15 +157,6 @@ def many_units(curves: Sequence[Curve]) -> str:
     return markdown(("", "K", "β", *_MANY), rows)
 
 
-def claims(found: Mapping[str, Any]) -> str:
-    """Each claim, its verdict, and how many of the cells that it rests on have not converged."""
-    rows = [
-        [claim["claim"].rstrip("."), f"**{claim['verdict']}**", f"{claim['unconverged']} of {claim['cells']}"]
-        for claim in found.values()
-    ]
-    return markdown(("claim", "verdict", "cells not converged"), rows)
-
-
 def _is_plain(curve: Curve) -> bool:
     """Whether a curve is of the P-VAE as it is by default."""
     return curve.family.is_pvae and curve.family.encoder_bias is True and not curve.family.others
@@ -190,6 +181,7 @@ def all_tables(folder: Path = SWEEP) -> dict[str, str]:
     return {
         "converged": of_all(curves, "converged", _converged),
         "claims": claims(found["claims"]),
+        "verdicts": verdicts(found["claims"]),
         "by-density": by_density([curve for curve in few if _is_plain(curve)]),
         "operating": operating(rows),
         "exponents": of_all(curves, "nats by spikes, activity by nats", _elasticity),
@@ -211,6 +203,7 @@ def all_tables(folder: Path = SWEEP) -> dict[str, str]:
         **{f"examples-{at:g}": _examples(folder, at) for at in EXAMPLES_AT},
         "matched-64": matched(found["matched"], 64),
         "matched-128": matched(found["matched"], 128),
+        "matched-256": matched(found["matched"], 256),
         "matched-512": matched(found["matched"], 512),
         "many-units": many_units(many),
         "many-claims": claims(findings(read_sweep(folder / "large.csv"))["claims"]),

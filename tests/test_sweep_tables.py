@@ -8,6 +8,7 @@ import pytest
 from matched_tables import matched, ranked
 from sweep_tables import RESULTS, all_tables, by_density, fill_places, places, spread_of_seeds
 from table_cells import amount, beta, fold, marked, plus_minus, share, tenths
+from verdict_tables import verdicts
 
 from ppl_pvae.analysis.bounds import read_table
 from ppl_pvae.analysis.sweeps import beta_curves, findings, match_distortion, read_sweep
@@ -104,6 +105,32 @@ def test_places_stand_behind_what_they_are_by():
     assert head[3:] == ["nats", "place", "log p(x) ≥", "less that of Poisson", "place"]
     assert rows[0] == ["Poisson", "2.0", "1", "3.0", "2", "−10.0", "", "1"]
     assert rows[1] == ["fixed, code*†", "", "", "3.0", "1", "−10.0", "−1.0, paired", "2"]
+
+
+def trend(metric, violations, in_spreads):
+    return {"metric": metric, "violations": violations, "largest_in_spreads": in_spreads}
+
+
+def test_verdicts_say_what_was_held_back_and_how_many_steps_go_the_wrong_way():
+    code = {"family": "Poisson", "units": 64, "capped": False, "verdict": "holds"}
+    wrong = [trend("zeros", 0, None), trend("lifetime_sparseness", 2, 1.4), trend("spikes_per_image", 1, 30.6)]
+    found = {
+        "proportion": {"curves": [code, code | {"units": 128, "verdict": "not asked"}]},
+        "trade": {"curves": [code | {"verdict": "holds in part", "capped": True}]},
+        "sparsity": {
+            "curves": [code | {"verdict": "fails", "trends": wrong}, code | {"units": 8, "trends": wrong[:1]}]
+        },
+        "coupling": {"curves": [code | {"verdict": "fails", "trends": [trend("zeros", 1, None)]}]},
+        "unchanged": {"curves": []},
+    }
+    head, _, *rows = cells(verdicts(found))
+    assert head == ["claim: code", "K = 8", "K = 64"]
+    assert rows == [
+        ["nats follow spikes: Poisson", "", "holds"],
+        ["spikes follow nats: Poisson", "", "in part*"],
+        ["sparser and quieter: Poisson", "holds", "fails (3 back, 31 s.d.)"],
+        ["not coupled: Poisson", "", "fails (1 back)"],
+    ]
 
 
 @pytest.mark.parametrize("after", ["\n", "\n\n", "\n\n| old |\n| --- |\n| 1 |\n", "\n\n| old |\n| --- |\n| 1 |\n\n"])
