@@ -168,8 +168,9 @@ def all_tables(folder: Path = SWEEP) -> dict[str, str]:
     Parameters
     ----------
     folder
-        With `sweep.csv` and `findings.json`, of more than a thousand units `large.csv`, and of the worked examples
-        `examples.csv` and the bounds on the evidence of their images, `examples.npz`.
+        With `sweep.csv` and `findings.json`, of more than a thousand units `large.csv`, of the rectified Gaussian that
+        is relative to its prior `relative.csv`, and of the worked examples `examples.csv` and the bounds on the
+        evidence of their images, `examples.npz`.
     """
     rows = [row for name in ("sweep.csv", "large.csv") for row in read_sweep(folder / name)]
     curves = beta_curves(rows)
@@ -201,9 +202,10 @@ def all_tables(folder: Path = SWEEP) -> dict[str, str]:
         "published-codes": published_codes(poisson + control),
         "published-at-one": published_at_one(poisson + control),
         **{f"examples-{at:g}": _examples(folder, at) for at in EXAMPLES_AT},
+        "relative": over_beta(*beta_curves(read_sweep(folder / "relative.csv")), (*_PAID, *_OTHERS)),
         "matched-64": matched(found["matched"], 64),
         "matched-128": matched(found["matched"], 128),
-        "matched-256": matched(found["matched"], 256),
+        "matched-192": matched(found["matched"], 192),
         "matched-512": matched(found["matched"], 512),
         "many-units": many_units(many),
         "many-claims": claims(findings(read_sweep(folder / "large.csv"))["claims"]),
