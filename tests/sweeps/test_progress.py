@@ -1,7 +1,10 @@
 """What a sweep says of itself while it runs."""
 
+import io
 import json
 import os
+import re
+import sys
 from pathlib import Path
 
 from ppl_pvae.config import Settings
@@ -50,3 +53,28 @@ def test_the_cells_that_run_and_their_steps(tmp_path, capsys, monkeypatch):
     shown.look()
     shown.close()
     assert capsys.readouterr().err.strip() == "running: a 25/40"
+
+
+class Terminal(io.StringIO):
+    """Somebody watches."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_two_lines_where_somebody_watches_one_for_the_whole_and_one_for_what_runs(tmp_path, monkeypatch):
+    screen, now = Terminal(), [100.0]
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    tasks = [a_task(tmp_path, name) for name in ("a", "b", "c")]
+    shown = Progress(tasks, 1, [60.0, 60.0, 60.0])
+    shown._since -= 10.0
+    evaluate(tasks[1], 40, 25)
+    now[0] += 60.0
+    shown.look()
+    shown.finished(tasks[0], "the disk is full")
+    shown.close()
+    written, up = screen.getvalue(), "\x1b[A"
+    assert f"\n\rrunning: b 25/40{up}" in written  # below the line for the whole, to which the cursor goes back
+    assert re.search(r"\r 50%.*2/4 .*about 2 min left", written)
+    assert f"{up}a failed: the disk is full\n" in written  # above both
