@@ -6,7 +6,7 @@ from typing import Any
 from table_cells import amount, beta, family, family_by_units, plus_minus, tenths
 from tables import markdown
 
-__all__ = ["evidence", "matched", "over_units", "ranked"]
+__all__ = ["evidence", "matched", "over_distortions", "over_units", "ranked"]
 
 
 def matched(found: Mapping[str, Any], units: int) -> str:
@@ -63,6 +63,23 @@ def over_units(found: Mapping[str, Any], label: str) -> str:
     for match in (match for match in found["curves"] if match["family"] == label):
         rows.append([f"{match['units']:,}{_marks(match)}", *_paid(match), _evidence(match)[0]])
     return markdown((f"distortion {tenths(found['distortion'])}: K", "spikes", "nats", "log p(x) ≥"), rows)
+
+
+def over_distortions(founds: Sequence[Mapping[str, Any]], units: int) -> str:
+    """How far each family's bound on log p(x) lies above the first one's: a column for each distortion."""
+    rows: dict[str, list[str]] = {}
+    for at, found in enumerate(founds):
+        for match in (match for match in found["curves"] if match["units"] == units):
+            cells = rows.setdefault(family(match["family"]), [""] * len(founds))
+            gap = match["evidence_difference"]
+            if gap is None:
+                cells[at] = f"({plus_minus(match['log_evidence'], None, 1)}{_marks(match)})"
+            else:
+                cells[at] = plus_minus(gap["difference"], gap["standard_error"], 1) + _marks(match)
+    heads = (f"at {tenths(found['distortion']).removesuffix('.0')}" for found in founds)
+    return markdown(
+        (f"log p(x) ≥, less that of Poisson, K = {units:,}", *heads), [[name, *cells] for name, cells in rows.items()]
+    )
 
 
 def evidence(found: Mapping[str, Any]) -> str:

@@ -12,8 +12,9 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from matched_tables import evidence, matched, over_units, ranked
+from matched_tables import evidence, matched, over_distortions, over_units, ranked
 from published_tables import beside_published, published_at_one, published_codes
 from table_cells import CELLS, beta, family, family_by_units, fold, marked, share, tenths
 from tables import markdown
@@ -35,6 +36,8 @@ SPARSE = 0.8
 """A code with so many zeros is called sparse here, and one with as few as it then has counts dense."""
 EXAMPLES_AT = (110, 150)
 """Distortions at which the worked examples are ranked, nats: dense codes and sparse ones."""
+PAIRED, AHEAD_AT = 192, (80, 100, 110, 120, 128, 135, 150)
+"""Units at which all codes kept their bounds image by image, and distortions at which these are compared, nats."""
 ENOUGH = 3
 """Points of which a slope is told."""
 
@@ -205,6 +208,7 @@ def all_tables(folder: Path = SWEEP) -> dict[str, str]:
         "relative": over_beta(*beta_curves(read_sweep(folder / "relative.csv")), (*_PAID, *_OTHERS)),
         "matched-64": matched(found["matched"], 64),
         "matched-128": matched(found["matched"], 128),
+        "ahead-192": over_distortions(_over_distortions(folder), PAIRED),
         "matched-192": matched(found["matched"], 192),
         "matched-512": matched(found["matched"], 512),
         "many-units": many_units(many),
@@ -227,6 +231,12 @@ def operating(rows: Sequence[Row]) -> str:
         lines.append([*line, ", ".join(point.edges), f"{share(code.nats_per_cost)} ({any_code})"])
     heads = ("rest, in spikes", "best K", "best β", "nats for a spike's cost", "P(spike)", "Levy & Baxter")
     return markdown(("budget", *heads, "at an edge", "any code of counts"), lines)
+
+
+def _over_distortions(folder: Path) -> list[Mapping[str, Any]]:
+    rows = [row for row in read_sweep(folder / "sweep.csv") if row["units"] == PAIRED]
+    bounds = read_table(folder / "evidence.npz")
+    return [match_distortion(rows, distortion, bounds).as_dict() for distortion in AHEAD_AT]
 
 
 def _examples(folder: Path, distortion: float) -> str:

@@ -180,8 +180,12 @@ def test_the_table_of_gradients_has_the_intervals_of_its_lines():
 
 
 def test_steps_of_a_cell_are_those_of_the_one_nearest_in_size():
-    """β = 4 begins anew at each doubling, 1,250 + 2,500 + 5,000; β = 1 goes on; K = 1,024 begins as 512."""
+    """β = 4 begins anew at each doubling, 1,250 + 2,500 + 5,000; β = 1 goes on; K = 1,024 begins as 512.
+
+    What has not converged is counted with four doublings, however far it came.
+    """
     common = {"program": "poisson", "prior": "learned", "pays": None, "encoder_bias": True, "spike_price": 0.0}
+    common |= {"converged": True}
     rows = [
         {**common, "cell": "poisson-K512-b4-s0", "units": 512, "beta": 4.0, "steps": 5000},
         {**common, "cell": "poisson-K64-b4-s0", "units": 64, "beta": 4.0, "steps": 7100},
@@ -190,3 +194,5 @@ def test_steps_of_a_cell_are_those_of_the_one_nearest_in_size():
     cells = cells_of(Grid(({"units": (512, 1024), "beta": (1.0, 4.0)},)))
     found = {(cell.settings.units, cell.settings.beta): trained(cell, rows) for cell in cells}
     assert found == {(512, 4.0): 8750, (1024, 4.0): 8750, (512, 1.0): 2500, (1024, 1.0): 2500}
+    rows[2]["converged"] = False
+    assert [trained(cell, rows) for cell in cells if cell.settings.beta == 1.0] == [20000, 20000]
