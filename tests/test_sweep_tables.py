@@ -5,7 +5,7 @@ import json
 import statistics
 
 import pytest
-from matched_tables import matched, ranked
+from matched_tables import matched, over_distortions, ranked
 from sweep_tables import RESULTS, all_tables, by_density, fill_places, places, spread_of_seeds
 from table_cells import amount, beta, fold, marked, plus_minus, share, tenths
 from verdict_tables import verdicts
@@ -96,6 +96,22 @@ def test_what_is_unknown_at_one_distortion_is_left_out():
     head, _, row = cells(matched({"distortion": 100.0, "curves": [MATCH]}, 64))
     assert row == ["fixed, code*†", "1", "", "3.0", "−10.0", "−1.0, paired", ".5 to 1"]
     assert head[5] == "less that of Poisson"
+
+
+def test_differences_over_distortions_keep_their_marks_and_leave_what_is_not_there():
+    first = MATCH | {"family": "Poisson", "converged": True, "wide": False, "evidence_difference": None}
+    near = MATCH | {"wide": False, "evidence_difference": MATCH["evidence_difference"] | {"standard_error": 0.5}}
+    founds = [
+        {"distortion": 80.0, "curves": [first | {"converged": False}, MATCH, near | {"units": 8}]},
+        {"distortion": 99.5, "curves": [first, near, near | {"family": "rectified, fixed prior, pays latent"}]},
+    ]
+    head, _, *rows = cells(over_distortions(founds, 64))
+    assert head == ["log p(x) ≥, less that of Poisson, K = 64", "at 80", "at 99.5"]
+    assert rows == [
+        ["Poisson", "(−10.0*)", "(−10.0)"],
+        ["fixed, code", "−1.0*†", "−1.0 ± .5*"],
+        ["fixed, latent", "", "−1.0 ± .5*"],
+    ]
 
 
 def test_places_stand_behind_what_they_are_by():
