@@ -12,8 +12,11 @@ from gradient_statistics import Draws, statistics_of
 from jax.flatten_util import ravel_pytree
 from numpy.testing import assert_allclose
 from paper_time import trained
+from side_by_side import DOCS, LINES, SIZES
 from tables import Table
 
+from ppl_pvae.analysis.sweeps import read_sweep
+from ppl_pvae.analysis.sweeps.families import beta_curves
 from ppl_pvae.config import Grid, cells_of
 from ppl_pvae.models.poisson import LARGEST_LOG_RATE
 from ppl_pvae.networks import Linear, Nets, soft_clamp
@@ -196,3 +199,9 @@ def test_steps_of_a_cell_are_those_of_the_one_nearest_in_size():
     assert found == {(512, 4.0): 8750, (1024, 4.0): 8750, (512, 1.0): 2500, (1024, 1.0): 2500}
     rows[2]["converged"] = False
     assert [trained(cell, rows) for cell in cells if cell.settings.beta == 1.0] == [20000, 20000]
+
+
+def test_each_line_of_the_codes_side_by_side_is_one_curve():
+    curves = beta_curves([row for name in ("sweep.csv", "relative.csv") for row in read_sweep(DOCS / "sweep" / name)])
+    small = [curve for curve in curves if curve.units == min(SIZES)]
+    assert [sum(is_this(curve) for curve in small) for *_, is_this in LINES] == [1, 1, 1, 1]
