@@ -205,7 +205,10 @@ def all_tables(folder: Path = SWEEP) -> dict[str, str]:
         "published-codes": published_codes(poisson + control),
         "published-at-one": published_at_one(poisson + control),
         **{f"examples-{at:g}": _examples(folder, at) for at in EXAMPLES_AT},
-        "relative": over_beta(*beta_curves(read_sweep(folder / "relative.csv")), (*_PAID, *_OTHERS)),
+        **{
+            f"relative-{curve.units}": over_beta(curve, (*_PAID, *_OTHERS))
+            for curve in beta_curves(read_sweep(folder / "relative.csv"))
+        },
         "matched-64": matched(found["matched"], 64),
         "matched-128": matched(found["matched"], 128),
         "ahead-192": over_distortions(_over_distortions(folder), PAIRED),
