@@ -1,6 +1,7 @@
 """Does a rectified code turn sparse when it is told relative to its learned prior, as the Poisson code is?
 
-Yes, without a bias of the encoder, too: K = 64, zeros .01, .01, .14, .44, .79, .87, .97, .99 and activity 710 to .56 an image over β = .01 to 8, converged. `python -m ppl_pvae.sweep --config inference/relative.toml`, one cell of it
+Yes, without a bias of the encoder, too: K = 64, zeros .01, .01, .14, .44, .79, .87, .97, .99 and activity 710 to .56 an
+image over β = .01 to 8, converged. `python -m ppl_pvae.sweep --config inference/relative.toml`, one cell of it
 `python -m ppl_pvae.fit --program models/relative.py --units 64 --no-encoder-bias`
 """
 

@@ -1,5 +1,6 @@
 """Figures of a sweep: which there are, what they show, and every odd table that they must survive."""
 
+import warnings
 from dataclasses import replace
 
 import matplotlib
@@ -134,6 +135,17 @@ def test_a_map_has_the_sizes_that_its_family_is_there_at():
     assert told == [["32", "64", "128"], ["64"]]
     low, high = (fig.axes[at].get_position().height for at in (2, 0))
     assert low < high
+
+
+def test_the_smallest_map_has_room_for_what_stands_around_it(tmp_path):
+    """One family, two sizes: numbers stand in fields that are higher than they are."""
+    rows = planted_sweep(betas=(0.1, 1.0), units=(64, 512), seeds=(0,), families=FAMILIES[:1], prices=False)
+    fig = maps(beta_curves(rows))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fig.savefig(tmp_path / "maps.png")
+    height = fig.axes[0].get_position().height * fig.get_figheight() / 2
+    assert height > fig.axes[0].texts[0].get_fontsize() / 72
 
 
 def test_maps_say_numbers_in_their_units_on_a_patch_without_hatches():

@@ -35,7 +35,7 @@ def maps(curves: Sequence[Curve]) -> Figure | None:
     families = list(dict.fromkeys(curve.family for curve in curves))
     own = [sorted({curve.units for curve in curves if curve.family == family}) for family in families]
     lines = [len(units) for units in own]
-    fig = figure(PAGE, 0.75 + 0.3 * len(families) + 0.17 * sum(lines))
+    fig = figure(PAGE, 1.25 + 0.3 * len(families) + 0.17 * sum(lines))
     axes = fig.subplots(len(families), 2, squeeze=False, height_ratios=lines)
     shown = [_array(curves, family, betas, units) for family, units in zip(families, own, strict=True)]
     known = np.concatenate([spikes[np.isfinite(spikes)] for _, spikes in shown])
