@@ -92,9 +92,9 @@ def test_a_dry_run_of_a_part_is_of_that_part(array, tmp_path, capsys):
     assert said.count("from 20 steps") == 1
 
 
-def test_a_cell_whose_summary_is_damaged_is_reported_and_the_rest_goes_on(array, tmp_path, capfd):
+def test_a_cell_whose_summary_is_damaged_is_reported_and_the_rest_goes_on(done, tmp_path, capfd):
     out = tmp_path / "out"
-    assert main(command(array, out)) == 0
+    shutil.copytree(done, out)
     (out / "sweep.csv").unlink()
     damaged, whole = sorted((out / "cells").iterdir())
     (damaged / "summary.json").write_text("{")
@@ -244,9 +244,8 @@ def test_an_address_where_nobody_answers_is_said_within_ten_seconds(array, tmp_p
 def test_what_is_asked_of_a_finished_sweep_is_kept(done, tmp_path):
     shutil.copytree(done, tmp_path / "out")
     assert main(["--out", str(tmp_path / "out"), "--resume", "--match-distortion", "3"]) == 0
-    for _ in range(2):
-        assert json.loads((tmp_path / "out" / "findings.json").read_text())["matched"]["distortion"] == 3
-        assert main(["--out", str(tmp_path / "out"), "--resume"]) == 0
+    assert main(["--out", str(tmp_path / "out"), "--resume"]) == 0
+    assert json.loads((tmp_path / "out" / "findings.json").read_text())["matched"]["distortion"] == 3
 
 
 def test_a_part_of_a_sweep_is_asked_for_by_its_values(done, array, capsys):
