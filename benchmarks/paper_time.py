@@ -41,7 +41,7 @@ def trained(cell: Cell, rows: list[dict]) -> float:
     assert s.steps is not None, "the cells of a grid have steps"
     same = ("program", "prior", "pays", "encoder_bias", "beta")
     alike = [row for row in rows if all(row[name] == getattr(s, name) for name in same) and not row["spike_price"]]
-    known, cap = first_steps(), 2 ** read_grid(RECIPE).max_doublings
+    known, cap = first_steps(), longest_training()
     nearest = min((row["units"] for row in alike), key=lambda units: abs(math.log(units / s.units)))
     there = [row for row in alike if row["units"] == nearest]
     longest = statistics.fmean(row["steps"] / known[row["cell"]] if row["converged"] else cap for row in there)
@@ -53,6 +53,12 @@ def first_steps() -> dict[str, int]:
     """The steps that cells of the tables begin with, by their names."""
     cells = [cell for recipe in TABLES.values() for cell in cells_of(read_grid(recipe))]
     return {cell.name: cell.settings.steps for cell in cells if cell.settings.steps is not None}
+
+
+@cache
+def longest_training() -> int:
+    """Steps of the last training that the recipe allows, in multiples of those that a cell begins with."""
+    return 2 ** read_grid(RECIPE).max_doublings
 
 
 def published_hours() -> float:

@@ -211,8 +211,8 @@ def all_tables(folder: Path = SWEEP) -> dict[str, str]:
         },
         "matched-64": matched(found["matched"], 64),
         "matched-128": matched(found["matched"], 128),
-        "ahead-192": over_distortions(_over_distortions(folder), PAIRED),
-        "matched-192": matched(found["matched"], 192),
+        f"ahead-{PAIRED}": over_distortions(_at_distortions(rows, folder), PAIRED),
+        f"matched-{PAIRED}": matched(found["matched"], PAIRED),
         "matched-512": matched(found["matched"], 512),
         "many-units": many_units(many),
         "many-claims": claims(findings(read_sweep(folder / "large.csv"))["claims"]),
@@ -236,10 +236,9 @@ def operating(rows: Sequence[Row]) -> str:
     return markdown(("budget", *heads, "at an edge", "any code of counts"), lines)
 
 
-def _over_distortions(folder: Path) -> list[Mapping[str, Any]]:
-    rows = [row for row in read_sweep(folder / "sweep.csv") if row["units"] == PAIRED]
-    bounds = read_table(folder / "evidence.npz")
-    return [match_distortion(rows, distortion, bounds).as_dict() for distortion in AHEAD_AT]
+def _at_distortions(rows: Sequence[Row], folder: Path) -> list[Mapping[str, Any]]:
+    of_one_size, bounds = [row for row in rows if row["units"] == PAIRED], read_table(folder / "evidence.npz")
+    return [match_distortion(of_one_size, distortion, bounds).as_dict() for distortion in AHEAD_AT]
 
 
 def _examples(folder: Path, distortion: float) -> str:

@@ -22,13 +22,18 @@ __all__ = ["Command", "Lists", "main", "parse"]
 def _lists() -> type:
     """A dataclass of lists, one of each setting, with the settings' own docstrings as help."""
     plural = {setting: name for name, setting in PLURALS.items()}
-    hints, said = get_type_hints(Settings), _docstrings(Settings)
+    said = _docstrings(Settings)
     made = []
-    for one in fields(Settings):
-        kind = (get_args(hints[one.name]) or (hints[one.name],))[0]
-        about = tyro.conf.arg(help=said[one.name])
-        made.append((plural.get(one.name, one.name), _tuple_of(kind, about), field(default=())))
+    for name, kind in _kinds().items():
+        about = tyro.conf.arg(help=said[name])
+        made.append((plural.get(name, name), _tuple_of(kind, about), field(default=())))
     return make_dataclass("Lists", made, frozen=True)
+
+
+def _kinds() -> dict[str, Any]:
+    """The type of each setting where it is not None."""
+    hints = get_type_hints(Settings)
+    return {one.name: (get_args(hints[one.name]) or (hints[one.name],))[0] for one in fields(Settings)}
 
 
 def _tuple_of(kind: Any, about: Any) -> Any:
@@ -47,6 +52,9 @@ def _docstrings(cls: type) -> dict[str, str]:
 
 Lists: Any = _lists()
 """Several values for each setting."""
+
+_SWITCHES = tuple("--" + name.replace("_", "-") for name, kind in _kinds().items() if kind is bool)
+"""Flags of settings that are true or false."""
 
 
 @dataclass(frozen=True)
@@ -117,19 +125,9 @@ def parse(arguments: Sequence[str]) -> tuple[Command, Grid | None, Path]:
     return command, None if grid is None else _with_options(grid, command), out
 
 
-def _switches() -> list[str]:
-    """Flags of settings that are true or false."""
-    hints = get_type_hints(Settings)
-    return [
-        "--" + one.name.replace("_", "-")
-        for one in fields(Settings)
-        if bool in (get_args(hints[one.name]) or (hints[one.name],))
-    ]
-
-
 def _spelt_out(arguments: Sequence[str]) -> list[str]:
     """The arguments with `--no-encoder-bias`, as a fit takes it, as the list that a sweep takes."""
-    short = {f"--no-{flag.removeprefix('--')}": flag for flag in _switches()}
+    short = {f"--no-{flag.removeprefix('--')}": flag for flag in _SWITCHES}
     return [word for each in arguments for word in ((short[each], "false") if each in short else (each,))]
 
 
@@ -145,7 +143,7 @@ def _check_values(arguments: Sequence[str]) -> None:
     for argument, following in pairwise([*arguments, "--"]):
         flag = argument.replace("_", "-")
         if flag in lists and following.startswith("--"):
-            ones = "true, false or both" if flag in _switches() else "one or several"
+            ones = "true, false or both" if flag in _SWITCHES else "one or several"
             raise UserError(f"{flag} has no value; give {ones}, or leave it out for its default.")
         if flag == "--warm-start" and following.lower() not in ("true", "false"):
             raise UserError(f"warm_start must be true or false, got {following!r}.")
@@ -194,8 +192,8 @@ def _run(arguments: Sequence[str]) -> int:
     whole = REPORT not in failed
     print(f"results: {out} (open {out / 'report.html'})" if whole else f"results: {out}, without a report")
     if cells := [name for name in failed if name != REPORT]:
-        where = "sweep.csv and above" if whole else "above"
-        print(f"{len(cells)} failed, see {where}; --resume tries them again", file=sys.stderr)
+        told = "sweep.csv and above" if whole else "above"
+        print(f"{len(cells)} failed, see {told}; --resume tries them again", file=sys.stderr)
     return 1 if failed else 0
 
 

@@ -140,15 +140,16 @@ def open_sweep(grid: Grid | None, out: Path, *, resume: bool) -> Sweep:
         raise UserError(f"{out} has a sweep already; continue it with --resume, or give --out another directory.")
     there = read_grid(record)
     read_table(out / BOUNDS_FILE)  # what the end needs is known to be readable before hours are spent
+    known = cells_of(there)
     if grid is None:
-        return Sweep(there, cells_of(there), out)
+        return Sweep(there, known, out)
     wanted = Sweep(grid, cells_of(grid), out)
-    if _holds(there, wanted.cells) and len(wanted.cells) < len(cells_of(there)):
+    if len(wanted.cells) < len(known) and _are_among(known, wanted.cells):
         _check_options(out, there, grid)
         distortion = there.match_distortion if grid.match_distortion is None else grid.match_distortion
         whole = replace(there, max_doublings=grid.max_doublings, match_distortion=distortion)
-        return Sweep(whole, cells_of(whole), out, asked=frozenset(cell.name for cell in wanted.cells))
-    _check_same(out, there, wanted)
+        return Sweep(whole, known, out, asked=frozenset(cell.name for cell in wanted.cells))
+    _check_same(out, there, known, wanted)
     return wanted
 
 
@@ -157,9 +158,9 @@ def _kept(row: Mapping[str, Any], cell: Cell, columns: Sequence[str]) -> dict[st
     return {**row, **{name: getattr(cell.settings, name) for name in columns}}
 
 
-def _check_same(out: Path, there: Grid, wanted: Sweep) -> None:
+def _check_same(out: Path, there: Grid, known: Sequence[Cell], wanted: Sweep) -> None:
     settings = {cell.name: cell.settings for cell in wanted.cells}
-    for cell in cells_of(there):
+    for cell in known:
         if settings.get(cell.name) != cell.settings:
             raise UserError(
                 f"{out} holds another sweep, with the cell {cell.name}; give --out another directory, or all of its "
@@ -188,15 +189,16 @@ def begin_sweep(sweep: Sweep) -> None:
     with filelock.FileLock(sweep.out / ".table.lock"):
         if (sweep.out / RECORD).is_file():
             there = read_grid(sweep.out / RECORD)
-            if _holds(there, sweep.cells) and len(cells_of(there)) > len(sweep.cells):
+            known = cells_of(there)
+            if len(sweep.cells) < len(known) and _are_among(known, sweep.cells):
                 return  # another process of the same sweep, which has grown since
-            _check_same(sweep.out, there, sweep)
+            _check_same(sweep.out, there, known, sweep)
         _record(sweep)
 
 
-def _holds(grid: Grid, cells: Sequence[Cell]) -> bool:
-    known = {cell.name: cell.settings for cell in cells_of(grid)}
-    return all(known.get(cell.name) == cell.settings for cell in cells)
+def _are_among(known: Sequence[Cell], cells: Sequence[Cell]) -> bool:
+    settings = {cell.name: cell.settings for cell in known}
+    return all(settings.get(cell.name) == cell.settings for cell in cells)
 
 
 def _record(sweep: Sweep) -> None:
