@@ -10,7 +10,7 @@ from jax.scipy.stats import norm
 from numpyro.distributions import constraints
 from numpyro.distributions.util import promote_shapes, validate_sample
 
-from ppl_pvae.distributions.normal_tails import log_tail, normal_tails
+from ppl_pvae.distributions.rectified_forms import rectified_mean, rectified_nats, rectified_variance
 
 __all__ = ["RectifiedNormal", "rectified_kl"]
 
@@ -54,30 +54,13 @@ class RectifiedNormal(dist.Distribution):
 
     @property
     def mean(self):
-        # E h = σφ(a) + μΦ(a), a = μ/σ
-        density, above, _ = normal_tails(jnp.asarray(self.loc / self.scale))
-        return self.scale * density + self.loc * above
+        return rectified_mean(jnp.asarray(self.loc), jnp.asarray(self.scale))
 
     @property
     def variance(self):
-        # E h² − (E h)² = σ²[Φ(a) + a²Φ(a)Φ(−a) + aφ(a)(Φ(−a) − Φ(a)) − φ(a)²]: so grouped, nothing cancels for a ≫ 1
-        a = jnp.asarray(self.loc / self.scale)
-        density, above, below = normal_tails(a)
-        spread = above + a**2 * above * below + a * density * (below - above) - density**2
-        return self.scale**2 * jnp.maximum(spread, 0.0)
+        return rectified_variance(jnp.asarray(self.loc), jnp.asarray(self.scale))
 
 
 def rectified_kl(q: RectifiedNormal, p: RectifiedNormal):
-    """KL(q‖p) in nats of two rectified variables, batch shape of the two broadcast.
-
-    With a = μ/σ of q, m and s of p, and all moments taken over z > 0:
-    KL = Φ(−a)[log Φ(−a) − log Φ(−m/s)] + Φ(a) log(s/σ) − (Φ(a) − aφ(a))/2
-         + [σ²(Φ(a) − aφ(a)) + 2(μ − m)σφ(a) + (μ − m)²Φ(a)]/(2s²)
-    """
-    a = jnp.asarray(q.loc / q.scale)
-    density, above, below = normal_tails(a)
-    shift = q.loc - p.loc
-    own = above - a * density
-    silent = below * (log_tail(below) - log_ndtr(-p.loc / p.scale))
-    cross = q.scale**2 * own + 2 * shift * q.scale * density + shift**2 * above
-    return silent + above * jnp.log(p.scale / q.scale) - 0.5 * own + cross / (2 * p.scale**2)
+    """KL(q‖p) in nats of two rectified variables, batch shape of the two broadcast."""
+    return rectified_nats(*(jnp.asarray(each) for each in (q.loc, q.scale, p.loc, p.scale)))
