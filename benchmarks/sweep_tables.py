@@ -36,7 +36,7 @@ SPARSE = 0.8
 """A code with so many zeros is called sparse here, and one with as few as it then has counts dense."""
 EXAMPLES_AT = (110, 150)
 """Distortions at which the worked examples are ranked, nats: dense codes and sparse ones."""
-PAIRED, AHEAD_AT = 192, (80, 100, 110, 120, 128, 135, 150)
+PAIRED, AHEAD_AT = (192, 256), (80, 100, 110, 120, 128, 135, 150)
 """Units at which all codes kept their bounds image by image, and distortions at which these are compared, nats."""
 ENOUGH = 3
 """Points of which a slope is told."""
@@ -211,8 +211,8 @@ def all_tables(folder: Path = SWEEP) -> dict[str, str]:
         },
         "matched-64": matched(found["matched"], 64),
         "matched-128": matched(found["matched"], 128),
-        f"ahead-{PAIRED}": over_distortions(_at_distortions(rows, folder), PAIRED),
-        f"matched-{PAIRED}": matched(found["matched"], PAIRED),
+        "matched-192": matched(found["matched"], 192),
+        **{f"ahead-{units}": over_distortions(_at_distortions(rows, folder, units), units) for units in PAIRED},
         "matched-512": matched(found["matched"], 512),
         "many-units": many_units(many),
         "many-claims": claims(findings(read_sweep(folder / "large.csv"))["claims"]),
@@ -236,8 +236,8 @@ def operating(rows: Sequence[Row]) -> str:
     return markdown(("budget", *heads, "at an edge", "any code of counts"), lines)
 
 
-def _at_distortions(rows: Sequence[Row], folder: Path) -> list[Mapping[str, Any]]:
-    of_one_size, bounds = [row for row in rows if row["units"] == PAIRED], read_table(folder / "evidence.npz")
+def _at_distortions(rows: Sequence[Row], folder: Path, units: int) -> list[Mapping[str, Any]]:
+    of_one_size, bounds = [row for row in rows if row["units"] == units], read_table(folder / "evidence.npz")
     return [match_distortion(of_one_size, distortion, bounds).as_dict() for distortion in AHEAD_AT]
 
 
