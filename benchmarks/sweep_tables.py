@@ -20,7 +20,7 @@ from table_cells import CELLS, beta, family, family_by_units, fold, marked, shar
 from tables import markdown
 from verdict_tables import claims, verdicts
 
-from ppl_pvae.analysis.bounds import read_table
+from ppl_pvae.analysis.bounds import Bounds, read_table
 from ppl_pvae.analysis.sweeps import budget_points, findings, match_distortion, read_sweep
 from ppl_pvae.analysis.sweeps.families import Curve, Point, Row, beta_curves
 from ppl_pvae.analysis.sweeps.operating import best_of_any_code
@@ -181,7 +181,7 @@ def all_tables(folder: Path = SWEEP) -> dict[str, str]:
     poisson = [curve for curve in curves if _is_plain(curve)]
     control = [curve for curve in curves if curve.family.is_published_control]
     counts, controls = ({curve.units: curve for curve in own} for own in (poisson, control))
-    found = json.loads((folder / "findings.json").read_text("utf-8"))
+    found, bounds = json.loads((folder / "findings.json").read_text("utf-8")), read_table(folder / "evidence.npz")
     return {
         "converged": of_all(curves, "converged", _converged),
         "claims": claims(found["claims"]),
@@ -212,7 +212,7 @@ def all_tables(folder: Path = SWEEP) -> dict[str, str]:
         "matched-64": matched(found["matched"], 64),
         "matched-128": matched(found["matched"], 128),
         "matched-192": matched(found["matched"], 192),
-        **{f"ahead-{units}": over_distortions(_at_distortions(rows, folder, units), units) for units in PAIRED},
+        **{f"ahead-{units}": over_distortions(_at_distortions(rows, bounds, units), units) for units in PAIRED},
         "matched-512": matched(found["matched"], 512),
         "many-units": many_units(many),
         "many-claims": claims(findings(read_sweep(folder / "large.csv"))["claims"]),
@@ -236,8 +236,8 @@ def operating(rows: Sequence[Row]) -> str:
     return markdown(("budget", *heads, "at an edge", "any code of counts"), lines)
 
 
-def _at_distortions(rows: Sequence[Row], folder: Path, units: int) -> list[Mapping[str, Any]]:
-    of_one_size, bounds = [row for row in rows if row["units"] == units], read_table(folder / "evidence.npz")
+def _at_distortions(rows: Sequence[Row], bounds: Mapping[str, Bounds], units: int) -> list[Mapping[str, Any]]:
+    of_one_size = [row for row in rows if row["units"] == units]
     return [match_distortion(of_one_size, distortion, bounds).as_dict() for distortion in AHEAD_AT]
 
 

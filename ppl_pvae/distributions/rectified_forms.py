@@ -31,7 +31,7 @@ def rectified_mean(loc: Values, scale: Values) -> Values:
 def _mean_jvp(primals, tangents):
     loc, scale = primals
     density, above, _ = normal_tails(loc / scale)
-    return scale * density + loc * above, above * tangents[0] + density * tangents[1]
+    return rectified_mean(loc, scale), above * tangents[0] + density * tangents[1]
 
 
 @jax.custom_jvp
@@ -48,7 +48,7 @@ def _variance_jvp(primals, tangents):
     # ∂E h²/∂μ = 2 E h and ∂E h²/∂σ = 2σΦ(a), less 2 E h times the derivatives of E h.
     loc, scale = primals
     density, above, below = normal_tails(loc / scale)
-    mean = scale * density + loc * above
+    mean = rectified_mean(loc, scale)
     slopes = 2 * mean * below, 2 * (scale * above - mean * density)
     return rectified_variance(loc, scale), slopes[0] * tangents[0] + slopes[1] * tangents[1]
 
