@@ -15,7 +15,7 @@ from ppl_pvae.analysis.plots.sweeps import coupling, over_beta
 from ppl_pvae.analysis.sweeps import beta_curves, findings, match_distortion, read_sweep
 
 OURS = "docs/sweep/sweep.csv"
-DISTORTION = 128  # nats per image at which programs are compared, as in docs/results.md
+DISTORTION = 128  # nats per image at which programs are compared, as in docs/results/evidence.md
 SWEEP = os.environ.get("PPL_PVAE_SWEEP") or (OURS if os.path.exists(OURS) else f"../{OURS}")
 plt.rcParams.update(LOOK)
 

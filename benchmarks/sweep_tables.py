@@ -1,7 +1,7 @@
-"""The tables of docs/results.md that are read off the sweeps, made anew from what is in docs/sweep.
+"""The tables of docs/results.md and docs/results/ that are read off the sweeps, made anew from what is in docs/sweep.
 
     python benchmarks/sweep_tables.py           print them
-    python benchmarks/sweep_tables.py --write   put them where docs/results.md has a line <!-- table NAME -->
+    python benchmarks/sweep_tables.py --write   put them where these pages have a line <!-- table NAME -->
 
 Points are means over seeds. A star stands where any cell that a number rests on has not converged within the doublings
 that it was given, † where it is read off between cells whose distortions are more than 20 nats apart.
@@ -26,10 +26,10 @@ from ppl_pvae.analysis.sweeps.families import Curve, Point, Row, beta_curves
 from ppl_pvae.analysis.sweeps.operating import best_of_any_code
 from ppl_pvae.analysis.sweeps.trends import exponents
 
-__all__ = ["RESULTS", "all_tables", "by_density", "fill_places", "places", "spread_of_seeds"]
+__all__ = ["DOCS", "PAGES", "all_tables", "by_density", "fill_places", "places", "spread_of_seeds"]
 
 DOCS = Path(__file__).parents[1] / "docs"
-RESULTS, SWEEP = DOCS / "results.md", DOCS / "sweep"
+PAGES, SWEEP = (DOCS / "results.md", *sorted((DOCS / "results").glob("*.md"))), DOCS / "sweep"
 MANY = 1000
 """More units than this were fitted at three β alone."""
 SPARSE = 0.8
@@ -166,7 +166,7 @@ def _is_plain(curve: Curve) -> bool:
 
 
 def all_tables(folder: Path = SWEEP) -> dict[str, str]:
-    """Every table by the name that docs/results.md has for it.
+    """Every table by the name that its place in the pages has.
 
     Parameters
     ----------
@@ -261,10 +261,11 @@ def fill_places(text: str, tables: Mapping[str, str]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", action="store_true", help="into docs/results.md")
+    parser.add_argument("--write", action="store_true", help="into docs/results.md and docs/results/")
     args, tables = parser.parse_args(), all_tables()
     if args.write:
-        RESULTS.write_text(fill_places(RESULTS.read_text(encoding="utf-8"), tables), encoding="utf-8")
+        for page in PAGES:
+            page.write_text(fill_places(page.read_text(encoding="utf-8"), tables), encoding="utf-8")
     else:
         print("\n".join(f"{name}\n\n{table}" for name, table in tables.items()))
 

@@ -1,4 +1,4 @@
-"""How numbers of a sweep stand in the cells of the tables of docs/results.md."""
+"""How numbers of a sweep stand in the cells of the tables of docs/results.md and docs/results/."""
 
 from collections.abc import Callable, Iterable
 

@@ -1,4 +1,4 @@
-"""Tables of docs/results.md are those that the tables of the sweeps give; how their numbers are written."""
+"""Tables of docs/results.md and docs/results/ are what the tables of the sweeps give; how their numbers are written."""
 
 import csv
 import json
@@ -6,7 +6,7 @@ import statistics
 
 import pytest
 from matched_tables import matched, over_distortions, ranked
-from sweep_tables import RESULTS, all_tables, by_density, fill_places, places, spread_of_seeds
+from sweep_tables import DOCS, PAGES, all_tables, by_density, fill_places, places, spread_of_seeds
 from table_cells import amount, beta, fold, marked, plus_minus, share, tenths
 from verdict_tables import verdicts
 
@@ -25,19 +25,20 @@ def cells(table):
     return [[each.strip() for each in line.strip("|").split("|")] for line in table.splitlines()]
 
 
-def test_every_table_has_its_place(tables):
-    assert sorted(places(RESULTS.read_text(encoding="utf-8"))) == sorted(tables)
+def test_every_table_has_one_place(tables):
+    assert sorted(name for page in PAGES for name in places(page.read_text(encoding="utf-8"))) == sorted(tables)
 
 
-def test_the_tables_are_those_of_the_sweep(tables):
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_tables_are_those_of_the_sweep(tables, page):
     """`python benchmarks/sweep_tables.py --write` makes them anew."""
-    text = RESULTS.read_text(encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
     assert fill_places(text, tables) == text
 
 
 def test_findings_are_those_of_the_table():
     """Going on with the sweep, also with nothing to fit, writes them anew."""
-    folder = RESULTS.parent / "sweep"
+    folder = DOCS / "sweep"
     rows, kept = read_sweep(folder / "sweep.csv"), json.loads((folder / "findings.json").read_text(encoding="utf-8"))
     matches = match_distortion(rows, kept["matched"]["distortion"], read_table(folder / "evidence.npz"))
     anew = json.loads(json.dumps(findings(rows) | {"matched": matches.as_dict()}))
@@ -54,7 +55,7 @@ def alike(one, other):
 
 
 def test_zeros_of_the_table_are_means_over_seeds_of_the_file(tables):
-    with (RESULTS.parent / "sweep" / "sweep.csv").open(encoding="utf-8") as file:
+    with (DOCS / "sweep" / "sweep.csv").open(encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["cell"].startswith("poisson-K64-b2-s")]
     assert len(rows) == 3
     head, _, *lines = cells(tables["zeros-poisson"])
