@@ -4,6 +4,7 @@ import json
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import filelock
 import numpy as np
 
 from ppl_pvae.analysis.bounds import BOUNDS_FILE, Bounds, read_bounds, read_table, write_table
-from ppl_pvae.analysis.sweeps import findings, match_distortion, write_sweep_report
+from ppl_pvae.analysis.sweeps import best_evidence, findings, match_distortion, write_sweep_report
 from ppl_pvae.analysis.sweeps.families import number_of
 from ppl_pvae.config import about_trade, grid_to_toml
 from ppl_pvae.errors import UserError
@@ -39,6 +40,7 @@ def _write(sweep: Sweep, rows: Sequence[Mapping[str, Any]]) -> None:
     found = findings(rows, missing=[cell.name for cell in sweep.cells if cell.name not in there])
     bounds = bounds_of_rows(sweep.out, rows)
     matches = match_distortion(rows, sweep.grid.match_distortion, bounds)
+    best = best_evidence(rows, bounds)
     drawn = draw_sweep(rows)
     if (atoms := _atoms(sweep, rows)) is not None:
         drawn["atoms"] = atoms
@@ -46,12 +48,16 @@ def _write(sweep: Sweep, rows: Sequence[Mapping[str, Any]]) -> None:
     if keeps_figure(sweep):
         figures["atoms"] = path_figure(sweep)
     settings = tomllib.loads(grid_to_toml(sweep.grid))
-    write_sweep_report(sweep.out / "report.html", rows, found, figures, matches, settings)
+    write_sweep_report(sweep.out / "report.html", rows, found, figures, matches, best, settings)
     if bounds:
         write_table(sweep.out / BOUNDS_FILE, bounds)
     beside = sweep.out / "findings.json.part"
     remark = about_trade(cell.settings for cell in sweep.cells)
-    more = {"matched": matches.as_dict(), "remarks": [remark] if remark else []}
+    more = {
+        "matched": matches.as_dict(),
+        "best_evidence": [asdict(each) for each in best],
+        "remarks": [remark] if remark else [],
+    }
     text = json.dumps(found | more, indent=2, allow_nan=False)
     beside.write_text(text + "\n", encoding="utf-8")
     beside.replace(sweep.out / "findings.json")

@@ -10,9 +10,11 @@ from typing import Any
 
 from ppl_pvae.analysis import page, words
 from ppl_pvae.analysis.convergence import standing
+from ppl_pvae.analysis.sweeps.best_evidence import BestEvidence
+from ppl_pvae.analysis.sweeps.evidence_tables import best_html, matched_html, matched_title
 from ppl_pvae.analysis.sweeps.families import Row
 from ppl_pvae.analysis.sweeps.family_tables import collapse_html, pattern_html
-from ppl_pvae.analysis.sweeps.matched import Matched, MatchedCurve
+from ppl_pvae.analysis.sweeps.matched import Matched
 from ppl_pvae.analysis.sweeps.operating_table import operating_table
 from ppl_pvae.analysis.sweeps.panels import THEMES
 from ppl_pvae.analysis.sweeps.verdicts import FAILS, HOLDS, IN_PART, NOT_ASKED
@@ -58,6 +60,7 @@ def write_sweep_report(
     found: Mapping[str, Any],
     figures: Mapping[str, Path],
     matches: Matched | None,
+    best: Sequence[BestEvidence],
     settings: Mapping[str, Any],
 ) -> None:
     """Write the page about a sweep, which asks nothing of the network.
@@ -74,6 +77,8 @@ def write_sweep_report(
         Files of the figures of `draw_sweep` by name, and of others (`atoms`).
     matches
         What families pay at one distortion.
+    best
+        Each family at the β of its highest evidence.
     settings
         Of the sweep, nested as they are.
     """
@@ -87,7 +92,8 @@ def write_sweep_report(
         *(_section(_title(name), page.figure(figures, name, caption, "wide")) for name, caption in _OTHERS.items()),
         _section("The pattern, family by family", pattern_html(found["claims"]["pattern"])),
         _section("What is left at the largest β", collapse_html(found["collapse"])),
-        _matches(matches),
+        _section("Evidence, each family at its best β", best_html(best, figures)),
+        _section(matched_title(matches), matched_html(matches)),
         _section("Operating points", operating_table(rows, figures)),
         _dense(found, figures),
         _section("A price on spikes beside β", page.figure(figures, "price", _PRICE, "wide")),
@@ -163,57 +169,6 @@ def _title(name: str) -> str:
         "plane_spikes": "R² for spikes",
     }
     return titles.get(name, "Fidelity for energy")
-
-
-def _matches(matches: Matched | None) -> str:
-    if matches is None or not matches.curves:
-        note = "No two cells of one family lie on either side of one distortion, so none is matched."
-        return _section("At equal distortion", f'<p class="note">{note}</p>')
-    head = ("program variant", "K", "spikes or activity", "nats", "log p(x) ≥", "less the first's", "by spikes",
-            "by nats", "by evidence", "between β", "between distortions", "convergence")  # fmt: skip
-    rows = [head, *(_match_row(match) for match in matches.curves)]
-    table = page.table(rows, ("", *("value",) * 10, "grey"))
-    note = (
-        "Per image, read off between the two cells with the nearest distortion on either side, seed by seed (± "
-        "standard deviation over seeds); nothing is extrapolated. Ranks, among as many units: 1 is the fewest spikes "
-        "(of codes that are counts), the fewest nats, the highest evidence. Evidence less that of the first family "
-        "with as many units: ± its standard error over photographs."
-    )
-    note += "".join(f" {caveat}" for caveat in matches.caveats)
-    if matches.left_out:
-        note += f" Not among them, because they do not enclose that distortion: {'; '.join(matches.left_out)}."
-    title = f"At equal distortion, {words.number(matches.distortion)} nats"
-    return _section(title, f'{table}<p class="note">{escape(note)}</p>')
-
-
-def _match_row(match: MatchedCurve) -> tuple[str, ...]:
-    def told(name: str) -> str:
-        value, spread = getattr(match, name), match.spreads.get(name)
-        return words.number(value) + (f" ± {spread:.2g}" if spread is not None else "")
-
-    near, far = match.between
-    return (
-        match.family,
-        str(match.units),
-        told("spikes_per_image"),
-        told("coding_rate"),
-        told("log_evidence"),
-        _difference(match),
-        words.number(match.rank_spikes),
-        words.number(match.rank_nats),
-        words.number(match.rank_evidence),
-        f"{near:g} and {far:g}",
-        f"{match.bracket[0]:.1f} and {match.bracket[1]:.1f}",
-        "converged" if match.converged else "not all converged",
-    )
-
-
-def _difference(match: MatchedCurve) -> str:
-    difference = match.evidence_difference
-    if difference is None:
-        return "–"
-    error = "" if difference.standard_error is None else f" ± {difference.standard_error:.2g}"
-    return words.number(difference.difference) + error + ("" if difference.paired else " (not paired)")
 
 
 def _dense(found: Mapping[str, Any], figures: Mapping[str, Path]) -> str:

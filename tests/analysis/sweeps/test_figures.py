@@ -34,7 +34,7 @@ def figures():
 
 def test_every_theme_has_a_figure(figures):
     themes = ["sparsity", "activity", "fidelity", "prices", "planes", "coupling"]
-    themes += ["maps", "dense", "operating", "price"]
+    themes += ["maps", "evidence", "dense", "operating", "price"]
     assert list(figures) == themes
     assert figures["fidelity"].axes[0].get_title(loc="left") == "K = 32"
     assert len(figures["fidelity"].axes) == 6  # three metrics, two numbers of units
@@ -59,6 +59,25 @@ def test_open_marks_are_where_cells_have_not_converged(figures):
     places = {(str(row["program"]), row["encoder_bias"], row["beta"]) for row in rows}
     unsure = {(str(row["program"]), row["encoder_bias"], row["beta"]) for row in rows if row["converged"] is not True}
     assert faces == {True: len(unsure), False: len(places) - len(unsure)}
+
+
+def test_the_first_family_is_beside_every_other_in_evidence():
+    """Poisson in all panels, nothing hidden above the highest bound, and no figure of one family alone."""
+    rows = planted_sweep((0.1, 1.0, 4.0), (32, 64), (0, 1), prices=False)
+    fig = draw_sweep(rows)["evidence"]
+    blue, shown = looks(sort_by_family(rows))[next(iter(sort_by_family(rows)))].colour, []
+    for ax in fig.axes:
+        if ax.get_title(loc="left"):
+            lines = [line for line in ax.lines if len(line.get_xdata()) == 3 and line.get_marker() == "None"]
+            assert sum(line.get_color() == blue for line in lines) == 1
+            shown.append(max(max(line.get_ydata()) for line in lines) < ax.get_ylim()[1])
+    titles = [ax.get_title(loc="left") for ax in fig.axes if ax.get_title(loc="left")]
+    assert titles == [
+        f"K = {k}, {kind}" for kind in ("not rectified", "rectified", "rectified, no bias") for k in (32, 64)
+    ]
+    assert all(shown)
+    alone = [row for row in rows if row["program"] == "poisson"]
+    assert "evidence" not in draw_sweep(alone)
 
 
 def test_silence_is_drawn_with_distortion(figures):

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ppl_pvae.analysis.sweeps import findings, match_distortion, write_sweep_report
+from ppl_pvae.analysis.sweeps import best_evidence, findings, match_distortion, write_sweep_report
 from ppl_pvae.analysis.sweeps.report import story
 from tests.analysis.sweeps.planted import planted_sweep
 from tests.analysis.sweeps.test_findings import ODD
 
-NAMES = ("sparsity", "r2", "planes", "maps", "operating", "dense", "price", "atoms")
+NAMES = ("sparsity", "r2", "planes", "maps", "evidence", "operating", "dense", "price", "atoms")
 
 
 def written(tmp_path, rows, names=()):
@@ -20,7 +20,8 @@ def written(tmp_path, rows, names=()):
     for file in files.values():
         Image.fromarray(np.zeros((10, 900), np.uint8)).save(file)
     settings = {"programs": ["poisson", "a<b>.py"], "grid": {"betas": [0.1, 1.0]}}
-    write_sweep_report(tmp_path / "report.html", rows, findings(rows), files, match_distortion(rows), settings)
+    matches, best = match_distortion(rows), best_evidence(rows)
+    write_sweep_report(tmp_path / "report.html", rows, findings(rows), files, matches, best, settings)
     return (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
@@ -39,13 +40,9 @@ def test_a_whole_report(tmp_path):
     found = findings(rows)
     for claim in found["claims"].values():
         assert f">{claim['verdict']}</span><div><p><b>{claim['claim']}" in page
-    order = ["converged", "Sparsity over", "Fidelity for energy", "At equal distortion", "Operating points"]
-    order += [
-        "Beside dense codes",
-        "A price on spikes",
-        "The dictionary along",
-        "Cells that ended in an error",
-    ]
+    order = ["converged", "Sparsity over", "Fidelity for energy", "Evidence, each family", "At equal distortion"]
+    order += ["Operating points", "Beside dense codes", "A price on spikes", "The dictionary along"]
+    order += ["Cells that ended in an error"]
     order += ["not known to have converged</h2>", "<h2>Settings"]
     places = [page.index(each) for each in order[:-2]] + [page.rindex(each) for each in order[-2:]]
     assert places[1:] == sorted(places[1:])
@@ -62,7 +59,7 @@ def test_every_family_stands_in_the_tables_of_the_pattern_and_of_collapse(tmp_pa
     rows = planted_sweep()
     page = written(tmp_path, rows)
     pattern = page[page.index("The pattern, family by family") : page.index("What is left at the largest β")]
-    collapse = page[page.index("What is left at the largest β") : page.index("<h2>At equal distortion")]
+    collapse = page[page.index("What is left at the largest β") : page.index("<h2>Evidence, each family")]
     found = findings(rows)
     assert [f"<h3>K = {units}</h3>" in pattern for units in (32, 64, 512)] == [True] * 3
     for label in found["families"]:

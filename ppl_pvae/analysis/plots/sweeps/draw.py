@@ -11,6 +11,7 @@ from ppl_pvae.analysis.energy import ATTWELL_LAUGHLIN, bits_per_atp
 from ppl_pvae.analysis.plots.sweeps.best import best
 from ppl_pvae.analysis.plots.sweeps.coupling import coupling
 from ppl_pvae.analysis.plots.sweeps.dense import beside_dense
+from ppl_pvae.analysis.plots.sweeps.evidence import evidence
 from ppl_pvae.analysis.plots.sweeps.layout import MOST_COLUMNS
 from ppl_pvae.analysis.plots.sweeps.maps import maps
 from ppl_pvae.analysis.plots.sweeps.over_beta import over_beta
@@ -35,9 +36,10 @@ def draw_sweep(rows: Sequence[Row]) -> dict[str, Figure]:
     -------
     dict
         `sparsity`, `activity`, `fidelity`, `prices` and `planes` with up to four numbers of units, or else each of
-        their metrics and planes by itself under its own name; `coupling`, `maps` (several β and units), `dense` (codes
-        whose dense limit is known), `operating` (converged cells of the P-VAE with their information), `price` (cells
-        with a price on spikes). What there is nothing of is not there.
+        their metrics and planes by itself under its own name; `coupling`, `maps` (several β and units), `evidence`
+        (several families with bounds on log p(x)), `dense` (codes whose dense limit is known), `operating` (converged
+        cells of the P-VAE with their information), `price` (cells with a price on spikes). What there is nothing of is
+        not there.
     """
     rows = [_with_energy(row) for row in rows]
     curves = beta_curves(rows)
@@ -49,6 +51,7 @@ def draw_sweep(rows: Sequence[Row]) -> dict[str, Figure]:
     figures |= {
         "coupling": coupling(curves),
         "maps": maps(curves),
+        "evidence": evidence(curves),
         "dense": beside_dense(curves),
         "operating": best(operating_points(rows)),
         "price": priced(curves, price_curves(rows)),
