@@ -1,4 +1,4 @@
-"""Tables of what codes pay at one distortion, from `matched` of the findings of a sweep."""
+"""Tables of evidence: what codes pay at one distortion, and each at its best β, from the findings of a sweep."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from table_cells import amount, beta, family, family_by_units, plus_minus, tenths
 from tables import markdown
 
-__all__ = ["evidence", "matched", "over_distortions", "over_units", "ranked"]
+__all__ = ["best", "best_ahead", "evidence", "matched", "over_distortions", "over_units", "ranked"]
 
 
 def matched(found: Mapping[str, Any], units: int) -> str:
@@ -89,3 +89,24 @@ def evidence(found: Mapping[str, Any]) -> str:
         for match in found["curves"]
     ]
     return family_by_units(cells, f"log p(x) ≥, distortion {tenths(found['distortion'])}")
+
+
+def best(found: Sequence[Mapping[str, Any]]) -> str:
+    """Each family at the β of its highest evidence: that bound and β, a column for each number of units."""
+    cells = [(each["family"], each["units"], _best(each)) for each in found]
+    return family_by_units(cells, "highest log p(x) ≥, at β")
+
+
+def _best(each: Mapping[str, Any]) -> str:
+    told = f"{plus_minus(each['log_evidence'], None, 1)} at {beta(each['beta'])}"
+    return told + ("" if each["converged"] else "*") + (" (edge)" if each["edge"] else "")
+
+
+def best_ahead(found: Sequence[Mapping[str, Any]]) -> str:
+    """How far that is above the first family's best with as many units."""
+    cells = []
+    for each in (each for each in found if each["evidence_difference"] is not None):
+        gap = each["evidence_difference"]
+        told = plus_minus(gap["difference"], gap["standard_error"], 1) + ("" if gap["paired"] else " (unpaired)")
+        cells.append((each["family"], each["units"], told + ("" if each["converged"] else "*")))
+    return family_by_units(cells, "highest log p(x) ≥, less the highest of Poisson")

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from matched_tables import evidence, matched, over_distortions, over_units, ranked
+from matched_tables import best, best_ahead, evidence, matched, over_distortions, over_units, ranked
 from published_tables import beside_published, published_at_one, published_codes
 from table_cells import CELLS, beta, family, family_by_units, fold, marked, share, tenths
 from tables import markdown
@@ -194,6 +194,8 @@ def all_tables(folder: Path = SWEEP) -> dict[str, str]:
         "zeros-control": by_units(control, "zeros"),
         "r2-control": by_units(control, "R²"),
         "evidence": evidence(found["matched"]),
+        "best-evidence": best(found["best_evidence"]),
+        "best-ahead": best_ahead(found["best_evidence"]),
         "over-units": over_units(found["matched"], poisson[0].family.label),
         "seeds": spread_of_seeds(few),
         "poisson-64": over_beta(counts[64], (*_PAID, *_COUNTS)),

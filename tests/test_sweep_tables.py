@@ -3,15 +3,16 @@
 import csv
 import json
 import statistics
+from dataclasses import asdict
 
 import pytest
-from matched_tables import matched, over_distortions, ranked
+from matched_tables import best, best_ahead, matched, over_distortions, ranked
 from sweep_tables import DOCS, PAGES, all_tables, by_density, fill_places, places, spread_of_seeds
 from table_cells import amount, beta, fold, marked, plus_minus, share, tenths
 from verdict_tables import verdicts
 
 from ppl_pvae.analysis.bounds import read_table
-from ppl_pvae.analysis.sweeps import beta_curves, findings, match_distortion, read_sweep
+from ppl_pvae.analysis.sweeps import best_evidence, beta_curves, findings, match_distortion, read_sweep
 from ppl_pvae.analysis.sweeps.families import Point
 from tests.analysis.sweeps.planted import cell
 
@@ -40,18 +41,20 @@ def test_findings_are_those_of_the_table():
     """Going on with the sweep, also with nothing to fit, writes them anew."""
     folder = DOCS / "sweep"
     rows, kept = read_sweep(folder / "sweep.csv"), json.loads((folder / "findings.json").read_text(encoding="utf-8"))
-    matches = match_distortion(rows, kept["matched"]["distortion"], read_table(folder / "evidence.npz"))
-    anew = json.loads(json.dumps(findings(rows) | {"matched": matches.as_dict()}))
+    bounds = read_table(folder / "evidence.npz")
+    matches = match_distortion(rows, kept["matched"]["distortion"], bounds)
+    highest = [asdict(each) for each in best_evidence(rows, bounds)]
+    anew = json.loads(json.dumps(findings(rows) | {"matched": matches.as_dict(), "best_evidence": highest}))
     assert alike({name: kept[name] for name in anew}, anew)
 
 
 def alike(one, other):
-    """Equal, numbers up to the order in which they were summed."""
+    """Equal, numbers up to the order in which they were summed and the digits in which bounds are kept."""
     if isinstance(one, dict):
         return one.keys() == other.keys() and all(alike(one[name], other[name]) for name in one)
     if isinstance(one, list):
         return len(one) == len(other) and all(map(alike, one, other))
-    return one == (pytest.approx(other, rel=1e-6, abs=1e-9) if isinstance(one, float) else other)
+    return one == (pytest.approx(other, rel=1e-6, abs=1e-6) if isinstance(one, float) else other)
 
 
 def test_zeros_of_the_table_are_means_over_seeds_of_the_file(tables):
@@ -113,6 +116,24 @@ def test_differences_over_distortions_keep_their_marks_and_leave_what_is_not_the
         ["fixed, code", "−1.0*†", "−1.0 ± .5*"],
         ["fixed, latent", "", "−1.0 ± .5*"],
     ]
+
+
+def test_the_best_of_each_family_says_at_which_beta_and_what_it_rests_on():
+    poisson = {"family": "Poisson", "units": 64, "beta": 1.0, "log_evidence": -278.64, "edge": False, "converged": True}
+    gap = {"difference": 11.06, "standard_error": 6.5, "paired": False, "beside": "Poisson"}
+    other = {
+        **poisson,
+        "family": "rectified, fixed prior, pays code",
+        "log_evidence": -267.5,
+        "beta": 0.01,
+        "edge": True,
+    }
+    other |= {"converged": False, "evidence_difference": gap}
+    found = [poisson | {"evidence_difference": None}, other]
+    assert cells(best(found))[2:] == [["Poisson", "−278.6 at 1"], ["fixed, code", "−267.5 at .01* (edge)"]]
+    assert cells(best_ahead(found))[2:] == [["fixed, code", "11.1 ± 6.5 (unpaired)*"]]
+    paired = [other | {"converged": True, "evidence_difference": gap | {"paired": True}}]
+    assert cells(best_ahead(paired))[2:] == [["fixed, code", "11.1 ± 6.5"]]
 
 
 def test_places_stand_behind_what_they_are_by():
