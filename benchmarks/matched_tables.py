@@ -75,7 +75,9 @@ def over_distortions(founds: Sequence[Mapping[str, Any]], units: int) -> str:
             if gap is None:
                 cells[at] = f"({plus_minus(match['log_evidence'], None, 1)}{_marks(match)})"
             else:
-                cells[at] = plus_minus(gap["difference"], gap["standard_error"], 1) + _marks(match)
+                # A chord of the first family is marked in its own row.
+                marks = ("" if gap["converged"] else "*") + ("†" if match["wide"] else "")
+                cells[at] = plus_minus(gap["difference"], gap["standard_error"], 1) + marks
     heads = (f"at {tenths(found['distortion']).removesuffix('.0')}" for found in founds)
     return markdown(
         (f"log p(x) ≥, less that of Poisson, K = {units:,}", *heads), [[name, *cells] for name, cells in rows.items()]
@@ -108,5 +110,5 @@ def best_ahead(found: Sequence[Mapping[str, Any]]) -> str:
     for each in (each for each in found if each["evidence_difference"] is not None):
         gap = each["evidence_difference"]
         told = plus_minus(gap["difference"], gap["standard_error"], 1) + ("" if gap["paired"] else " (unpaired)")
-        cells.append((each["family"], each["units"], told + ("" if each["converged"] else "*")))
+        cells.append((each["family"], each["units"], told + ("" if gap["converged"] else "*")))
     return family_by_units(cells, "highest log p(x) ≥, less the highest of Poisson")

@@ -117,12 +117,11 @@ def parse(arguments: Sequence[str]) -> tuple[Command, Grid | None, Path]:
     usual = Path("runs") / "sweep"
     out = command.out or (usual if again else free_directory(usual))
     if command.config is None and not chosen:
-        grid = None if again and (out / "sweep.toml").is_file() else Grid(({},))
-        if grid is not None:
+        if not again:
             raise UserError("say what to fit: a recipe with --config, or lists such as --betas 0.1 1 --units 32 64.")
-    else:
-        grid = over(read_grid(command.config) if command.config else Grid(({},)), chosen)
-    return command, None if grid is None else _with_options(grid, command), out
+        return command, None, out
+    grid = over(read_grid(command.config) if command.config else Grid(({},)), chosen)
+    return command, _with_options(grid, command), out
 
 
 def _spelt_out(arguments: Sequence[str]) -> list[str]:
@@ -152,7 +151,7 @@ def _check_values(arguments: Sequence[str]) -> None:
 def _with_options(grid: Grid, command: Command) -> Grid:
     names = ("max_doublings", "warm_start", "match_distortion", "path_units")
     said = {name: getattr(command, name) for name in names if getattr(command, name) is not None}
-    return check_grid(replace(grid, **said))
+    return check_grid(replace(grid, **said, said=grid.said | set(said)))
 
 
 def part_of(shard: str | None) -> tuple[int, int] | None:

@@ -53,7 +53,8 @@ ON_NUMPY_ALONE += (
     "families",
     "findings",
     "matched",
-    "matched_evidence",
+    "evidence_difference",
+    "best_evidence",
     "matching",
 )
 ON_NUMPY_ALONE += ("operating", "panels", "pattern", "phrases", "price", "rows", "trends", "verdicts")

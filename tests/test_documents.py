@@ -8,18 +8,19 @@ import pytest
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted(
     page
-    for folder in (".", "docs", "docs/*", "analysis", "benchmarks", "models")
+    for folder in (".", "docs", "docs/*", "analysis", "benchmarks", "inference", "models")
     for page in ROOT.glob(f"{folder}/*.md")
 )
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+CODE_BLOCK = re.compile(r"```.*?```", re.DOTALL)
 CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
 
 
 def anchors(page):
     """Headings of a page as GitHub names them."""
-    kept = (re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in HEADING.findall(page))
-    return set(kept)
+    headings = HEADING.findall(CODE_BLOCK.sub("", page))
+    return {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}
 
 
 def test_documents_are_found():

@@ -149,6 +149,8 @@ def test_a_part_of_any_recipe_can_be_read_back(tmp_path, recipe, units):
         ("grid = 3", "tables"),
         ("betas = [1, 1]", "the cell poisson-K512-b1-s0 twice"),
         ("[[grid]]\nbetas = 1\n[[grid]]\nbetas = [0.5, 1]", "the cell poisson-K512-b1-s0 twice"),
+        ("units = [[8, 16]]", "units must be a value or a list of values, got [[8, 16]]"),
+        ("[[grid]]\nunits = {few = 8}", "units must be a value or a list of values"),
         ("beats = [1]", "unknown key 'beats'; did you mean 'betas'"),
         ("[[grid]]\nunit = 3", "unknown key 'unit'; did you mean 'units'"),
         ("betas = 1\nbeta = 2", "say the same"),

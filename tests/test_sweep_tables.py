@@ -94,6 +94,7 @@ MATCH = {"units": 64, "converged": False, "wide": True, "family": "rectified, fi
 MATCH |= {"is_count": False, "spikes_per_image": None, "coding_rate": 3.0, "between": [0.5, 1.0]}
 MATCH |= {"log_evidence": -10.0, "log_evidence_se": None, "rank_spikes": None, "rank_nats": 1, "rank_evidence": 2}
 MATCH |= {"evidence_difference": {"difference": -1.0, "standard_error": None, "paired": True, "beside": "Poisson"}}
+MATCH["evidence_difference"]["converged"] = False
 
 
 def test_what_is_unknown_at_one_distortion_is_left_out():
@@ -120,7 +121,7 @@ def test_differences_over_distortions_keep_their_marks_and_leave_what_is_not_the
 
 def test_the_best_of_each_family_says_at_which_beta_and_what_it_rests_on():
     poisson = {"family": "Poisson", "units": 64, "beta": 1.0, "log_evidence": -278.64, "edge": False, "converged": True}
-    gap = {"difference": 11.06, "standard_error": 6.5, "paired": False, "beside": "Poisson"}
+    gap = {"difference": 11.06, "standard_error": 6.5, "paired": False, "beside": "Poisson", "converged": False}
     other = {
         **poisson,
         "family": "rectified, fixed prior, pays code",
@@ -132,7 +133,7 @@ def test_the_best_of_each_family_says_at_which_beta_and_what_it_rests_on():
     found = [poisson | {"evidence_difference": None}, other]
     assert cells(best(found))[2:] == [["Poisson", "−278.6 at 1"], ["fixed, code", "−267.5 at .01* (edge)"]]
     assert cells(best_ahead(found))[2:] == [["fixed, code", "11.1 ± 6.5 (unpaired)*"]]
-    paired = [other | {"converged": True, "evidence_difference": gap | {"paired": True}}]
+    paired = [other | {"converged": True, "evidence_difference": gap | {"paired": True, "converged": True}}]
     assert cells(best_ahead(paired))[2:] == [["fixed, code", "11.1 ± 6.5"]]
 
 

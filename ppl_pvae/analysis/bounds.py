@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,9 @@ __all__ = ["BOUNDS_FILE", "Bounds", "bounds_of", "read_bounds", "read_table", "w
 
 BOUNDS_FILE = "evidence.npz"
 WAVES = 4
+# What one wrong byte makes of an archive of arrays: of its own records, of what is packed, of an array's head.
+_DAMAGED = (OSError, ValueError, EOFError, KeyError, NotImplementedError, SyntaxError, tokenize.TokenError)
+_DAMAGED += (zipfile.BadZipFile, zlib.error)
 
 T = TypeVar("T")
 
@@ -138,6 +143,9 @@ def _bounds_by_cell(file: Mapping[str, np.ndarray]) -> dict[str, Bounds]:
 def _read(path: Path, of: Callable[[Mapping[str, np.ndarray]], T]) -> T:
     try:
         with zipfile.ZipFile(path), np.load(path) as file:
-            return of(file)
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+            arrays = {name: file[name] for name in file.files}
+        if strange := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
+            raise ValueError(f"{strange[0]} is no array")  # its head is wrong, and NumPy gives its bytes
+        return of(arrays)
+    except _DAMAGED as error:
         raise UserError(f"cannot read {path}: {error}; it is damaged, delete it.") from None

@@ -116,7 +116,8 @@ def match_distortion(studies: Sequence[Study], distortion: float | None = None) 
     """What each program pays at one distortion, between those of its runs on either side of it.
 
     Interpolated linearly in distortion and in the logarithm of what is paid. Programs are told apart as by `families`;
-    those whose runs all lie on one side are left out: nothing is extrapolated.
+    those whose runs all lie on one side are left out: nothing is extrapolated. So are runs of which any of the three
+    numbers is unknown.
 
     Parameters
     ----------
@@ -125,7 +126,8 @@ def match_distortion(studies: Sequence[Study], distortion: float | None = None) 
     distortion
         At which to compare; by default the middle of the range that all programs with two runs or more share.
     """
-    several = {name: sorted(rows, key=_distortion) for name, rows in families(studies).items() if len(rows) > 1}
+    known = [s for s in studies if all(s.summary.get(key) is not None for key in ("distortion", *MATCHED))]
+    several = {name: sorted(rows, key=_distortion) for name, rows in families(known).items() if len(rows) > 1}
     if distortion is None:
         distortion = shared_middle([(_distortion(rows[0]), _distortion(rows[-1])) for rows in several.values()])
     if distortion is None:

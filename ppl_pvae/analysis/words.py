@@ -71,7 +71,7 @@ _KEY_NUMBERS = ("spikes_per_image", "coding_rate", "r2", "nats_per_spike", "zero
 
 def number(value: Any) -> str:
     """A number for readers: four digits, no exponent unless it is beyond counting; a dash where there is none."""
-    if value is None:
+    if value is None or value != value:  # NaN alone is not itself
         return "–"
     if isinstance(value, (bool, str)):
         return str(value)

@@ -4,7 +4,7 @@ import hashlib
 import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,8 @@ class Grid:
         Whether a cell that several blocks have is fitted once, and not refused.
     path_units
         Number of units of the Poisson code whose dictionary is followed along β; None for none.
+    said
+        Names of options that were asked for though they are the default; the others that are may be taken over.
     """
 
     blocks: tuple[Block, ...]
@@ -82,6 +84,13 @@ class Grid:
     match_distortion: float | None = None
     merge: bool = False
     path_units: int | None = None
+    said: frozenset[str] = field(default=frozenset(), compare=False)
+
+    def with_options_of(self, other: "Grid") -> "Grid":
+        """With what another grid says of how cells are trained and compared, and its own where that says nothing."""
+        names = ("max_doublings", "warm_start", "match_distortion", "path_units")
+        told = [name for name in names if name in other.said or getattr(other, name) != getattr(Grid, name)]
+        return replace(self, said=self.said | set(told), **{name: getattr(other, name) for name in told})
 
 
 _OPTIONS: Mapping[str, type] = {
@@ -125,7 +134,7 @@ def read_grid(path: Path) -> Grid:
         where = "it" if tables is None else "a table [[grid]]"
         raise UserError(f"in the recipe {path}: {where} sets nothing; say what to fit, such as betas = [0.1, 1].")
     try:
-        return check_grid(Grid(tuple(blocks), **options))
+        return check_grid(Grid(tuple(blocks), **options, said=frozenset(options)))
     except UserError as error:
         raise UserError(f"in the recipe {path}: {error}") from None
 
@@ -171,6 +180,8 @@ def _block(path: Path, table: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
         if name in block:
             raise UserError(f"in the recipe {path}: {key} and {name} say the same; give one of them.")
         values = tuple(value) if isinstance(value, list) else (value,)
+        if any(isinstance(each, (list, dict)) for each in values):
+            raise UserError(f"in the recipe {path}: {key} must be a value or a list of values, got {value!r}.")
         if not values:
             raise UserError(f"in the recipe {path}: {key} is empty, so that there is nothing to fit; give it a value.")
         block[name] = values

@@ -63,8 +63,8 @@ def describe_sweep(
 def _where(workers: int | None, cluster: str | None) -> tuple[str, int, int]:
     """Where cells will run, in words, how many at once, and on how many threads each."""
     if cluster is None:
-        workers = workers or cores()
-        return f"{workers} workers", workers, max(1, cores() // workers)
+        workers = workers or cores()  # more of them than cores share these
+        return f"{workers} workers", min(workers, cores()), max(1, cores() // workers)
     slots = cluster_slots(cluster)
     if not slots:
         return f"one thread ({cluster} has no workers yet)", 1, 1

@@ -115,7 +115,7 @@ def open_sweep(grid: Grid | None, out: Path, *, resume: bool) -> Sweep:
         The directory.
     resume
         Whether what is there may be continued. A grid may have grown since, by cells or by doublings; of one that is
-        a part of what is there, these cells alone are gone on with.
+        a part of what is there, these cells alone are gone on with. Options of which it says nothing stay.
 
     Raises
     ------
@@ -134,7 +134,7 @@ def open_sweep(grid: Grid | None, out: Path, *, resume: bool) -> Sweep:
         )
     if not record.is_file():
         if grid is None:
-            raise UserError(f"{out} has no sweep to continue; say what to fit, with --config or with flags.")
+            raise UserError(f"{out} has no sweep to continue; look at --out, or say what to fit: --config or lists.")
         return Sweep(grid, cells_of(grid), out)
     if not resume:
         raise UserError(f"{out} has a sweep already; continue it with --resume, or give --out another directory.")
@@ -143,12 +143,11 @@ def open_sweep(grid: Grid | None, out: Path, *, resume: bool) -> Sweep:
     known = cells_of(there)
     if grid is None:
         return Sweep(there, known, out)
-    wanted = Sweep(grid, cells_of(grid), out)
+    options = there.with_options_of(grid)
+    wanted = Sweep(replace(options, blocks=grid.blocks, merge=grid.merge), cells_of(grid), out)
     if len(wanted.cells) < len(known) and _are_among(known, wanted.cells):
-        _check_options(out, there, grid)
-        distortion = there.match_distortion if grid.match_distortion is None else grid.match_distortion
-        whole = replace(there, max_doublings=grid.max_doublings, match_distortion=distortion)
-        return Sweep(whole, known, out, asked=frozenset(cell.name for cell in wanted.cells))
+        _check_options(out, there, options)
+        return Sweep(options, known, out, asked=frozenset(cell.name for cell in wanted.cells))
     _check_same(out, there, known, wanted)
     return wanted
 
@@ -170,10 +169,15 @@ def _check_same(out: Path, there: Grid, known: Sequence[Cell], wanted: Sweep) ->
 
 
 def _check_options(out: Path, there: Grid, wanted: Grid) -> None:
-    if there.warm_start != wanted.warm_start or there.max_doublings > wanted.max_doublings:
+    if there.max_doublings > wanted.max_doublings:
         raise UserError(
-            f"{out} was started with max_doublings = {there.max_doublings} and warm_start = {there.warm_start}; only "
-            "more doublings can be asked for, or give --out another directory."
+            f"{out} was started with max_doublings = {there.max_doublings}, not {wanted.max_doublings}; ask for as "
+            "many or more, or give --out another directory."
+        )
+    if there.warm_start != wanted.warm_start:
+        raise UserError(
+            f"{out} was started with warm_start = {there.warm_start}, not {wanted.warm_start}; leave it out, or give "
+            "--out another directory."
         )
 
 

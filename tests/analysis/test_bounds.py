@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from ppl_pvae.analysis.bounds import bounds_of
+from ppl_pvae.analysis.bounds import BOUNDS_FILE, bounds_of, read_table, write_table
+from ppl_pvae.errors import UserError
 
 rng = np.random.default_rng(0)
 X = np.float32(rng.normal(0, 1, (50, 64)))
@@ -27,6 +28,21 @@ def test_images_that_another_processor_rounds_are_the_same():
 )
 def test_other_images_are_not(other):
     assert mark(other) != mark(X)
+
+
+def test_a_damaged_table_is_named_whatever_byte_is_wrong(tmp_path):
+    bounds = bounds_of(np.arange(4), np.zeros(4, int), np.array([-1.0, -2.5, -3.0, -4.0]), np.eye(4))
+    path = tmp_path / BOUNDS_FILE
+    write_table(path, {"cell": bounds})
+    whole = path.read_bytes()
+    damaged = 0
+    for place in range(0, len(whole), 7):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
+        try:
+            read_table(path)
+        except UserError as error:
+            damaged += f"cannot read {path}" in str(error) and "it is damaged, delete it" in str(error)
+    assert damaged > len(whole) / 7 / 4
 
 
 def test_images_of_nothing_have_a_mark():

@@ -5,8 +5,12 @@ import pytest
 from numpy.testing import assert_allclose
 
 from ppl_pvae.analysis import summarise
-from ppl_pvae.analysis.comparison import check_same_images, differences_of, families, match_distortion
+from ppl_pvae.analysis.comparison import Pair, check_same_images, differences_of, families, match_distortion
+from ppl_pvae.analysis.evidence import Difference
+from ppl_pvae.analysis.intervals import Interval
+from ppl_pvae.analysis.plots.versus import planes
 from ppl_pvae.analysis.study import ImageEvidence, Study
+from ppl_pvae.analysis.study_report import pair_rows
 from ppl_pvae.analysis.uncertainty import metric_intervals
 from ppl_pvae.errors import UserError
 from tests.analysis.conftest import planted_posterior
@@ -54,6 +58,18 @@ def test_match_reads_off_between_two_runs():
     assert_allclose(matches[0].paid["spikes_per_image"], 50)  # half way on a log scale
     assert_allclose(matches[1].paid["coding_rate"], 8)
     assert matches[0].between == ("p1", "p2")
+
+
+def test_runs_of_which_a_number_is_unknown_are_in_no_match():
+    def of(name, distortion, nats):
+        return a_study(name, distortion=distortion, spikes_per_image=4.0, coding_rate=nats)
+
+    runs = [of("a", 100.0, 9.0), of("b", 110.0, None), of("c", None, 8.0), of("d", 120.0, 7.0)]
+    (match,) = match_distortion(runs)
+    assert match.between == ("a", "d")
+    drawn = planes(runs, [match], None).axes[0]
+    assert sum(line.get_marker() == "o" for line in drawn.lines) == 3  # what it does not need may be unknown
+    assert pair_rows([Pair("b", "a", Difference(Interval(1.0, np.nan, np.nan, 0.95, 1), np.nan, 60))])[0][2] == "± –"
 
 
 def test_variants_of_a_program_are_told_apart():

@@ -150,7 +150,7 @@ def test_a_cell_that_fails_is_reported_and_the_rest_goes_on(array, tmp_path, cap
         (["--betas", "1", "--warm-start", "maybe"], "warm_start must be true or false, got 'maybe'"),
         (["--config", "none.toml"], "cannot read the recipe"),
         (["--betas", "1", "--data", "naturel"], "natural"),
-        (["--resume", "--out", "nowhere"], "say what to fit"),
+        (["--resume", "--out", "nowhere"], "nowhere has no sweep to continue; look at --out"),
         (["--programs", "--betas", "1"], "--programs has no value"),
         (["--betas", "1", "--batch_size"], "--batch-size has no value"),
         (["--config", str(ROOT / "inference" / "quick.toml"), "--units", "--dry-run"], "--units has no value"),

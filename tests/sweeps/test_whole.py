@@ -14,6 +14,7 @@ from ppl_pvae.errors import UserError
 from ppl_pvae.sweeps import open_sweep
 from ppl_pvae.sweeps.path import path_task
 from ppl_pvae.sweeps.whole import Sweep, begin_sweep
+from tests.sweeps.conftest import TINY
 
 ROOT = Path(__file__).parents[2]
 SUMMARY = {"steps": 40, "converged": True, "free_energy": 3.25, "seconds": 1.5, "doubling": {"zeros_change": 0.001}}
@@ -124,6 +125,23 @@ def test_a_part_of_what_is_there_is_gone_on_with_alone(sweep):
     )
     with pytest.raises(UserError, match="was started with"):
         open_sweep(replace(sweep.grid, blocks=(block,), warm_start=False), sweep.out, resume=True)
+
+
+def test_options_of_which_nothing_is_said_stay(array, tmp_path):
+    """Whatever they are, of the whole and of a part; what is said though it is the default holds."""
+    block = {**TINY, "data": (str(array),), "beta": (0.5, 1.0)}
+    options = {"max_doublings": 1, "warm_start": False, "match_distortion": 9.0, "path_units": 3}
+    begin_sweep(open_sweep(Grid((block,), **options), tmp_path, resume=False))
+    for betas in ((0.5, 1.0), (1.0,), (0.5, 1.0, 2.0)):
+        asked = Grid((block | {"beta": betas},))
+        there = open_sweep(asked, tmp_path, resume=True).grid
+        assert {name: getattr(there, name) for name in options} == options
+        more = open_sweep(replace(asked, said=frozenset({"max_doublings"})), tmp_path, resume=True).grid
+        assert (more.max_doublings, more.match_distortion) == (4, 9.0)
+    with pytest.raises(UserError, match="started with warm_start = False, not True; leave it out"):
+        open_sweep(Grid((block,), said=frozenset({"warm_start"})), tmp_path, resume=True)
+    with pytest.raises(UserError, match="started with max_doublings = 1, not 0; ask for as many or more"):
+        open_sweep(Grid((block,), max_doublings=0), tmp_path, resume=True)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 8, 16, 300])

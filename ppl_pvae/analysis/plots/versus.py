@@ -114,7 +114,8 @@ def planes(studies: Sequence[Study], matches: Sequence[Match], silence: float | 
         (right, "coding_rate", "nats per image"),
     ):
         for i, (program, members) in enumerate(families(studies).items()):
-            rows = sorted(members, key=lambda s: s.summary[key])
+            known = [s for s in members if s.summary[key] is not None and s.summary["distortion"] is not None]
+            rows = sorted(known, key=lambda s: s.summary[key])
             x, y = ([s.summary[name] for s in rows] for name in (key, "distortion"))
             ax.plot(x, y, color=_colour(i), linewidth=0.8, label=program)
             for s, a, b in zip(rows, x, y, strict=True):

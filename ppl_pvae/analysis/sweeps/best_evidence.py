@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ppl_pvae.analysis.bounds import Bounds
-from ppl_pvae.analysis.sweeps.families import Curve, Point, Row, beta_curves
-from ppl_pvae.analysis.sweeps.matched_evidence import EvidenceDifference, difference_of, mean_bounds
+from ppl_pvae.analysis.sweeps.evidence_difference import Evidence, EvidenceDifference, difference_of, mean_bounds
+from ppl_pvae.analysis.sweeps.families import Point, Row, beta_curves
 
 __all__ = ["BestEvidence", "best_evidence"]
 
@@ -33,11 +34,12 @@ class BestEvidence:
     distortion
         There, nats per image; None where unknown.
     edge
-        Whether no smaller, or no larger, β is there: beyond it evidence may be higher.
+        Whether evidence is known at no smaller, or at no larger, β: beyond it may be higher.
     converged
         Whether all seeds there are known to have converged.
     evidence_difference
-        From the first family with as many units, each at its own best β; None for that one.
+        From the first family with as many units, on the same data and likelihood, each at its own best β; None for
+        that one.
     """
 
     family: str
@@ -62,33 +64,30 @@ def best_evidence(rows: Sequence[Row], bounds: Mapping[str, Bounds] | None = Non
     bounds
         Evidence image by image of the cells that kept it, by their names: with it differences are paired.
     """
-    first: dict[int, tuple[str, Point]] = {}
+    first: dict[tuple[Any, ...], tuple[str, Evidence]] = {}
     found = []
     for curve in sorted(beta_curves(rows), key=lambda curve: curve.units):
         known = [(value, point) for point in curve.points if (value := point.mean("log_evidence")) is not None]
         if known:
             value, point = max(known, key=lambda each: each[0])
-            label, beside = first.setdefault(curve.units, (curve.family.label, point))
-            mine, theirs = (_told(each, bounds or {}) for each in (point, beside))
-            found.append(_best(curve, point, value, None if beside is point else difference_of(mine, theirs, label)))
+            mine = _evidence(point, bounds or {})
+            label, beside = first.setdefault(curve.comparable, (curve.family.label, mine))
+            best = BestEvidence(
+                family=curve.family.label,
+                units=curve.units,
+                beta=point.beta,
+                seeds=len(point.values("log_evidence")),
+                log_evidence=value,
+                log_evidence_se=mine.standard_error,
+                distortion=point.mean("distortion"),
+                edge=point in (known[0][1], known[-1][1]),
+                converged=mine.converged,
+                evidence_difference=None if beside is mine else difference_of(mine, beside, label),
+            )
+            found.append(best)
     return found
 
 
-def _best(curve: Curve, point: Point, value: float, difference: EvidenceDifference | None) -> BestEvidence:
-    return BestEvidence(
-        family=curve.family.label,
-        units=curve.units,
-        beta=point.beta,
-        seeds=len(point.values("log_evidence")),
-        log_evidence=value,
-        log_evidence_se=point.mean("log_evidence_se"),
-        distortion=point.mean("distortion"),
-        edge=point in (curve.points[0], curve.points[-1]),
-        converged=point.converged,
-        evidence_difference=difference,
-    )
-
-
-def _told(point: Point, bounds: Mapping[str, Bounds]) -> tuple[float | None, float | None, Bounds | None]:
+def _evidence(point: Point, bounds: Mapping[str, Bounds]) -> Evidence:
     images = mean_bounds([bounds.get(row.get("cell", "")) for row in point.rows])
-    return point.mean("log_evidence"), point.mean("log_evidence_se"), images
+    return Evidence(point.mean("log_evidence"), point.mean("log_evidence_se"), images, point.converged)

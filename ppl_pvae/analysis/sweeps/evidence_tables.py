@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ppl_pvae.analysis import page, words
 from ppl_pvae.analysis.sweeps.best_evidence import BestEvidence
+from ppl_pvae.analysis.sweeps.evidence_difference import EvidenceDifference
 from ppl_pvae.analysis.sweeps.matched import Matched, MatchedCurve
-from ppl_pvae.analysis.sweeps.matched_evidence import EvidenceDifference
 
 __all__ = ["best_html", "matched_html", "matched_title"]
 
@@ -24,13 +24,14 @@ def best_html(best: Sequence[BestEvidence], figures: Mapping[str, Path]) -> str:
     """Figure, table and note in HTML; empty where no family has evidence."""
     if not best:
         return ""
-    head = ("program variant", "K", "best β", "log p(x) ≥", "less the first's", "distortion", "at the edge of the grid",
-            "convergence")  # fmt: skip
-    table = page.table([head, *map(_best_row, best)], ("", *("value",) * 6, "grey"))
+    head = ("program variant", "K", "seeds", "best β", "log p(x) ≥", "less the first's", "distortion",
+            "at the edge of the grid", "convergence")  # fmt: skip
+    table = page.table([head, *map(_best_row, best)], ("", *("value",) * 7, "grey"))
     note = (
         "Each family at the β that bounds log p(x) highest, chosen on the images that it is judged by; nothing is read "
         "off between cells. Beside it how much that is above the first family with as many units at its own best β, ± "
-        "the standard error over photographs."
+        "the standard error over photographs; where it is not paired, for want of the bounds of single images, that is "
+        "the error of different images and too wide."
     )
     picture = page.figure(figures, "evidence", _OVER_DISTORTION, "wide")
     return f'{picture}{table}<p class="note">{escape(note)}</p>'
@@ -41,12 +42,13 @@ def _best_row(best: BestEvidence) -> tuple[str, ...]:
     return (
         best.family,
         str(best.units),
+        str(best.seeds),
         f"{best.beta:g}",
         words.number(best.log_evidence) + error,
         _difference(best.evidence_difference),
         words.number(best.distortion),
         "β" if best.edge else "no",
-        "converged" if best.converged else "not all converged",
+        _convergence(best.converged, best.evidence_difference),
     )
 
 
@@ -96,8 +98,14 @@ def _match_row(match: MatchedCurve) -> tuple[str, ...]:
         words.number(match.rank_evidence),
         f"{near:g} and {far:g}",
         f"{match.bracket[0]:.1f} and {match.bracket[1]:.1f}",
-        "converged" if match.converged else "not all converged",
+        _convergence(match.converged, match.evidence_difference),
     )
+
+
+def _convergence(own: bool, difference: EvidenceDifference | None) -> str:
+    if not own:
+        return "not all converged"
+    return "converged" if difference is None or difference.converged else f"{difference.beside} not all converged"
 
 
 def _difference(difference: EvidenceDifference | None) -> str:

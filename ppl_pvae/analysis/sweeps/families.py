@@ -143,6 +143,17 @@ class Curve:
     points: tuple[Point, ...]
 
     @property
+    def comparable(self) -> tuple[Any, ...]:
+        """What it has to share with another curve for their nats, distortion and evidence to be of the same images."""
+        return (self.units, *self.images)
+
+    @property
+    def images(self) -> tuple[Any, ...]:
+        """What its images are, and how what is decoded is measured against them."""
+        row = self.points[0].rows[0]
+        return tuple(row.get(name) for name in ("data", "patch_size", "likelihood"))
+
+    @property
     def rows(self) -> list[Row]:
         """All cells of the curve."""
         return [row for point in self.points for row in point.rows]

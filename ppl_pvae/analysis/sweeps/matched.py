@@ -10,8 +10,14 @@ from typing import Any
 
 from ppl_pvae.analysis.bounds import Bounds
 from ppl_pvae.analysis.matching import geometric, linear, neighbours, shared_middle
+from ppl_pvae.analysis.sweeps.evidence_difference import (
+    Evidence,
+    EvidenceDifference,
+    bounds_between,
+    difference_of,
+    mean_bounds,
+)
 from ppl_pvae.analysis.sweeps.families import Curve, Row, beta_curves, number_of
-from ppl_pvae.analysis.sweeps.matched_evidence import EvidenceDifference, bounds_between, difference_of, mean_bounds
 from ppl_pvae.analysis.sweeps.phrases import curve_name
 
 __all__ = ["WIDE", "Matched", "MatchedCurve", "match_distortion"]
@@ -85,7 +91,7 @@ class MatchedCurve:
 
 @dataclass(frozen=True)
 class Matched:
-    """Families at one distortion by number of units, the fewest spikes first, then other codes by their nats.
+    """Families at one distortion by number of units (and data), the fewest spikes first, then other codes by nats.
 
     Parameters
     ----------
@@ -116,7 +122,8 @@ def match_distortion(
 
     Seed by seed, between the two cells with the nearest distortion on either side: spikes and nats linear in their
     logarithm, evidence linear; then averaged over seeds. Evidence is compared with that of the first family (the P-VAE,
-    where it is there) with as many units: image by image where the cells on all sides kept their images.
+    where it is there) with as many units, on the same data and likelihood: image by image where the cells on all sides
+    kept their images.
 
     Parameters
     ----------
@@ -124,12 +131,12 @@ def match_distortion(
         As `read_sweep` gives them; cells with a price on spikes or an error are left out.
     distortion
         At which to compare. By default the middle of what all curves share, and where they share nothing the
-        distortion that most of them enclose.
+        distortion that most of them enclose; of several data sets, those on the first.
     bounds
         Evidence image by image of the cells that kept it, by their names.
     """
     curves = beta_curves(rows)
-    ranges = [ends for curve in curves if (ends := _range(curve)) is not None]
+    ranges = [ends for curve in curves if curve.images == curves[0].images for ends in _ranges(curve)]
     if distortion is None:
         distortion = shared_middle(ranges)
     if distortion is None:
@@ -138,21 +145,23 @@ def match_distortion(
         return Matched(None, (), tuple(curve_name(curve) for curve in curves))
     found = [(curve, _matched(curve, distortion, bounds or {})) for curve in curves]
     left_out = tuple(curve_name(curve) for curve, match in found if match is None)
-    there = _compared([match for _, match in found if match is not None])
-    return Matched(distortion, _ranked(there), left_out, _caveats(there))
+    groups: dict[tuple[Any, ...], list[tuple[MatchedCurve, Bounds | None]]] = {}
+    for curve, match in found:
+        if match is not None:
+            groups.setdefault(curve.comparable, []).append(match)
+    there = [match for _, group in sorted(groups.items(), key=lambda each: each[0][0]) for match in _compared(group)]
+    return Matched(distortion, tuple(there), left_out, _caveats(there))
 
 
 def _compared(found: Sequence[tuple[MatchedCurve, Bounds | None]]) -> list[MatchedCurve]:
-    """With the difference in evidence from the first of as many units."""
-    first: dict[int, tuple[MatchedCurve, Bounds | None]] = {}
-    compared = []
-    for match, bounds in found:
-        beside, other = first.setdefault(match.units, (match, bounds))
-        mine = (match.log_evidence, match.log_evidence_se, bounds)
-        theirs = (beside.log_evidence, beside.log_evidence_se, other)
-        difference = None if beside is match else difference_of(mine, theirs, beside.family)
-        compared.append(replace(match, evidence_difference=difference))
-    return compared
+    """Curves that can be compared, with the difference in evidence from the first, and their ranks."""
+    first, *others = (
+        Evidence(match.log_evidence, match.log_evidence_se, images, match.converged) for match, images in found
+    )
+    label, there = found[0][0].family, [found[0][0]]
+    for (match, _), mine in zip(found[1:], others, strict=True):
+        there.append(replace(match, evidence_difference=difference_of(mine, first, label)))
+    return _ranked(there)
 
 
 def _caveats(matches: Sequence[MatchedCurve]) -> tuple[str, ...]:
@@ -174,9 +183,10 @@ def _caveats(matches: Sequence[MatchedCurve]) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _range(curve: Curve) -> tuple[float, float] | None:
-    values = [value for row in curve.rows if (value := number_of(row, "distortion")) is not None]
-    return (min(values), max(values)) if len(values) > 1 else None
+def _ranges(curve: Curve) -> list[tuple[float, float]]:
+    """What the cells of a curve enclose, all its seeds together; none where no seed has two."""
+    ends = [(rows[0]["distortion"], rows[-1]["distortion"]) for rows in _by_seed(curve) if len(rows) > 1]
+    return [(min(low for low, _ in ends), max(high for _, high in ends))] if ends else []
 
 
 def _most_enclosed(ranges: Sequence[tuple[float, float]]) -> float | None:
@@ -192,13 +202,8 @@ def _most_enclosed(ranges: Sequence[tuple[float, float]]) -> float | None:
 def _matched(
     curve: Curve, distortion: float, bounds: Mapping[str, Bounds]
 ) -> tuple[MatchedCurve, Bounds | None] | None:
-    by_seed: dict[Any, list[Row]] = {}
-    for row in curve.rows:
-        if number_of(row, "distortion") is not None:
-            by_seed.setdefault(row.get("seed"), []).append(row)
     read, pairs, images = [], [], []
-    for rows in by_seed.values():
-        placed = sorted(rows, key=lambda row: row["distortion"])
+    for placed in _by_seed(curve):
         found = neighbours([row["distortion"] for row in placed], distortion)
         if found is not None:
             near, far = placed[found[0]], placed[found[1]]
@@ -228,6 +233,15 @@ def _matched(
     return match, mean_bounds(images)
 
 
+def _by_seed(curve: Curve) -> list[list[Row]]:
+    """The cells of each seed by rising distortion, those alone that have one."""
+    found: dict[Any, list[Row]] = {}
+    for row in curve.rows:
+        if number_of(row, "distortion") is not None:
+            found.setdefault(row.get("seed"), []).append(row)
+    return [sorted(rows, key=lambda row: row["distortion"]) for rows in found.values()]
+
+
 def _mean(values: Sequence[float]) -> float | None:
     return statistics.fmean(values) if values else None
 
@@ -237,20 +251,16 @@ def _between(near: Row, far: Row, name: str, how: Callable[..., float], share: f
     return None if ends[0] is None or ends[1] is None else how(*ends, share)
 
 
-def _ranked(matches: list[MatchedCurve]) -> tuple[MatchedCurve, ...]:
-    """With their ranks among those of as many units, which stand together."""
-    last, ranked = len(matches) + 1, []
-    for units in sorted({match.units for match in matches}):
-        alike = [match for match in matches if match.units == units]
-        by_spikes = _ranks([match.spikes_per_image if match.is_count else None for match in alike])
-        by_nats = _ranks([match.coding_rate for match in alike])
-        by_evidence = _ranks([None if match.log_evidence is None else -match.log_evidence for match in alike])
-        own = [
-            replace(match, rank_spikes=spikes, rank_nats=nats, rank_evidence=evidence)
-            for match, spikes, nats, evidence in zip(alike, by_spikes, by_nats, by_evidence, strict=True)
-        ]
-        ranked += sorted(own, key=lambda m: (m.rank_spikes or last, m.rank_nats or last))
-    return tuple(ranked)
+def _ranked(matches: Sequence[MatchedCurve]) -> list[MatchedCurve]:
+    last = len(matches) + 1
+    by_spikes = _ranks([match.spikes_per_image if match.is_count else None for match in matches])
+    by_nats = _ranks([match.coding_rate for match in matches])
+    by_evidence = _ranks([None if match.log_evidence is None else -match.log_evidence for match in matches])
+    ranked = [
+        replace(match, rank_spikes=spikes, rank_nats=nats, rank_evidence=evidence)
+        for match, spikes, nats, evidence in zip(matches, by_spikes, by_nats, by_evidence, strict=True)
+    ]
+    return sorted(ranked, key=lambda m: (m.rank_spikes or last, m.rank_nats or last))
 
 
 def _ranks(values: Sequence[float | None]) -> list[int | None]:

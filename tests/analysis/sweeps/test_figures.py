@@ -70,14 +70,29 @@ def test_the_first_family_is_beside_every_other_in_evidence():
         if ax.get_title(loc="left"):
             lines = [line for line in ax.lines if len(line.get_xdata()) == 3 and line.get_marker() == "None"]
             assert sum(line.get_color() == blue for line in lines) == 1
-            shown.append(max(max(line.get_ydata()) for line in lines) < ax.get_ylim()[1])
+            low, high = ax.get_ylim()
+            shown += [low < max(line.get_ydata()) < high for line in lines]  # the best of each, and most of others
+            shown.append(sum(low < y < high for line in lines for y in line.get_ydata()) >= len(lines))
     titles = [ax.get_title(loc="left") for ax in fig.axes if ax.get_title(loc="left")]
     assert titles == [
         f"K = {k}, {kind}" for kind in ("not rectified", "rectified", "rectified, no bias") for k in (32, 64)
     ]
     assert all(shown)
+    better = [row | {"units": 2048, "log_evidence": 0.0} for row in rows if row["program"] == "poisson"]
+    assert draw_sweep(rows + better)["evidence"].axes[0].get_ylim() == fig.axes[0].get_ylim()  # it has no panel
+    other = [row | {"data": "digits", "log_evidence": 0.0} for row in rows]
+    assert draw_sweep(rows + other)["evidence"].axes[0].get_ylim() == fig.axes[0].get_ylim()  # other images
     alone = [row for row in rows if row["program"] == "poisson"]
     assert "evidence" not in draw_sweep(alone)
+
+
+def test_no_price_of_nats_stands_at_one_place_in_all_panels():
+    betas = {32: (0.0, 0.1, 1.0), 64: (0.0, 0.001, 1.0)}
+    rows = [cell(units=k, beta=b, zeros=0.5, lifetime_sparseness=0.5) for k, each in betas.items() for b in each]
+    axes = draw_sweep(rows)["sparsity"].axes
+    places = {min(x for line in ax.lines if len(line.get_xdata()) == 3 for x in line.get_xdata()) for ax in axes}
+    assert len(places) == 1
+    assert {place for ax in axes for place in ax.get_xticks()} >= places
 
 
 def test_silence_is_drawn_with_distortion(figures):

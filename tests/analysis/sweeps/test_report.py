@@ -9,7 +9,7 @@ from PIL import Image
 
 from ppl_pvae.analysis.sweeps import best_evidence, findings, match_distortion, write_sweep_report
 from ppl_pvae.analysis.sweeps.report import story
-from tests.analysis.sweeps.planted import planted_sweep
+from tests.analysis.sweeps.planted import CONTROL, cell, planted_sweep
 from tests.analysis.sweeps.test_findings import ODD
 
 NAMES = ("sparsity", "r2", "planes", "maps", "evidence", "operating", "dense", "price", "atoms")
@@ -23,6 +23,19 @@ def written(tmp_path, rows, names=()):
     matches, best = match_distortion(rows), best_evidence(rows)
     write_sweep_report(tmp_path / "report.html", rows, findings(rows), files, matches, best, settings)
     return (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_best_of_each_family_stands_with_what_it_rests_on(tmp_path):
+    known = {"log_evidence_se": 3.0, "distortion": 101.5}
+    rows = [cell(beta=1.0, seed=seed, log_evidence=-270.0, converged=seed == 0, **known) for seed in (0, 1)]
+    rows += [cell(CONTROL, beta=beta, log_evidence=-274.0 - beta, **known) for beta in (0.5, 1.0, 2.0)]
+    page = written(tmp_path, rows, ["evidence"])
+    table = page[page.index("Evidence, each family") : page.index("<h2>At equal distortion")]
+    told = [re.findall(r"<td[^>]*>(.*?)</td>", line) for line in table.split("<tr>")[2:]]
+    first, second = ([unescape(each).replace("\xa0", " ") for each in line] for line in told)
+    assert first == ["Poisson", "64", "2", "1", "−270.0 ± 3", "–", "101.5", "β", "not all converged"]
+    assert second[1:5] == ["64", "1", "0.5", "−274.5 ± 3"]
+    assert second[5:] == ["−4.5 ± 4.2 (not paired)", "101.5", "β", "Poisson not all converged"]
 
 
 def test_the_first_screen_tells_the_story():

@@ -40,7 +40,7 @@ def maps(curves: Sequence[Curve]) -> Figure | None:
     shown = [_array(curves, family, betas, units) for family, units in zip(families, own, strict=True)]
     known = np.concatenate([spikes[np.isfinite(spikes)] for _, spikes in shown])
     least = min(known, default=1.0)
-    norms = Normalize(0, 1), LogNorm(least, max(10 * least, *known))
+    norms = Normalize(0, 1), LogNorm(least, max([10 * least, *known]))
     names = ("zeros, share", "activity per image")
     for row, (family, units, pair) in enumerate(zip(families, own, shown, strict=True)):
         for column, values in enumerate(pair):

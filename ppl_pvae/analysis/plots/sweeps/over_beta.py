@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -49,7 +49,8 @@ def over_beta(curves: Sequence[Curve], keys: Sequence[str]) -> Figure | None:
     families = dict.fromkeys(curve.family for curve in shown)
     fig, axes = panels([place.where for place in places], legend_lines=(len(families) + 3) // 2)
     for place, ax in zip(places, axes, strict=True):
-        _panel(ax, [curve for curve in shown if place.has(curve)], place.name, known)
+        where = beta_axis(ax, [point.beta for curve in shown for point in curve.points])
+        _panel(ax, [curve for curve in shown if place.has(curve)], place.name, known, where)
         _limits(ax, shown, place.name)
         _frame(ax, place, places)
     legend(fig, shown, known, silence=any(PANELS[key].silence is not None for key in keys), band=True)
@@ -61,8 +62,9 @@ def _known(curve: Curve, key: str) -> bool:
     return any(value is not None and (value > 0 or not PANELS[key].is_log) for value in values)
 
 
-def _panel(ax: Axes, curves: Sequence[Curve], key: str, known: dict[Family, Look]) -> None:
-    place = beta_axis(ax, [point.beta for curve in curves for point in curve.points] or [1.0])
+def _panel(
+    ax: Axes, curves: Sequence[Curve], key: str, known: dict[Family, Look], where: Callable[[float], float]
+) -> None:
     panel = PANELS[key]
     if panel.silence is not None:
         ax.axhline(panel.silence, **SILENCE)
@@ -70,7 +72,7 @@ def _panel(ax: Axes, curves: Sequence[Curve], key: str, known: dict[Family, Look
         there = [(point, value) for point in curve.points if (value := point.mean(key)) is not None]
         if panel.is_log:
             there = [(point, value) for point, value in there if value > 0]
-        x, y = [place(point.beta) for point, _ in there], [value for _, value in there]
+        x, y = [where(point.beta) for point, _ in there], [value for _, value in there]
         spread = [point.spread(key) or 0.0 for point, _ in there]
         low = [
             value - s if not panel.is_log else max(value - s, value / 10) for value, s in zip(y, spread, strict=True)
@@ -92,8 +94,6 @@ def _limits(ax: Axes, curves: Sequence[Curve], key: str) -> None:
         ax.set_ylim(
             min(-0.03, min(values) - 0.03), max(1.03, max(values)) if panel.silence is None else max(values) + 0.05
         )
-    betas = [point.beta for curve in curves for point in curve.points]
-    beta_axis(ax, betas)
 
 
 def _frame(ax: Axes, place: Place, places: Sequence[Place]) -> None:

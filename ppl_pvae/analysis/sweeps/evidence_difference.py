@@ -1,4 +1,4 @@
-"""Evidence at one distortion: read off between two cells image by image, and how far two families differ in it."""
+"""How far two families differ in evidence, image by image where both kept it; evidence between two cells."""
 
 from __future__ import annotations
 
@@ -11,12 +11,32 @@ import numpy as np
 from ppl_pvae.analysis.bounds import Bounds
 from ppl_pvae.analysis.evidence import paired_difference
 
-__all__ = ["EvidenceDifference", "bounds_between", "difference_of", "mean_bounds"]
+__all__ = ["Evidence", "EvidenceDifference", "bounds_between", "difference_of", "mean_bounds"]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The evidence of one family: at a β, or read off between two.
+
+    Parameters
+    ----------
+    mean, standard_error
+        Bound on log p(x), nats per image, and its error over photographs; None where unknown.
+    bounds
+        The same image by image, where it was kept.
+    converged
+        Whether all cells that it rests on are known to have converged.
+    """
+
+    mean: float | None
+    standard_error: float | None
+    bounds: Bounds | None
+    converged: bool
 
 
 @dataclass(frozen=True)
 class EvidenceDifference:
-    """How much higher the evidence of a family is than that of another, at one distortion.
+    """How much higher the evidence of a family is than that of another.
 
     Parameters
     ----------
@@ -31,6 +51,8 @@ class EvidenceDifference:
         different images, which makes it too wide.
     images
         How many were compared; None where images are not kept.
+    converged
+        Whether all cells of both that it rests on are known to have converged.
     """
 
     beside: str
@@ -38,6 +60,7 @@ class EvidenceDifference:
     standard_error: float | None
     paired: bool
     images: int | None
+    converged: bool
 
 
 def bounds_between(near: Bounds | None, far: Bounds | None, share: float) -> Bounds | None:
@@ -55,24 +78,22 @@ def mean_bounds(bounds: Sequence[Bounds | None]) -> Bounds | None:
     return replace(known[0], bound=np.mean([each.bound for each in known], axis=0))
 
 
-def difference_of(
-    mine: tuple[float | None, float | None, Bounds | None],
-    other: tuple[float | None, float | None, Bounds | None],
-    beside: str,
-) -> EvidenceDifference | None:
-    """The difference of two families, each given by its mean, its standard error and its bounds image by image.
+def difference_of(mine: Evidence, other: Evidence, beside: str) -> EvidenceDifference | None:
+    """The difference of two families, the second under its name.
 
     Paired where both kept the same images, else with the errors of both; None where evidence is not known.
     """
-    (value, error, bounds), (value_beside, error_beside, bounds_beside) = mine, other
-    if value is None or value_beside is None:
+    if mine.mean is None or other.mean is None:
         return None
-    if bounds is not None and bounds_beside is not None and _same_images(bounds, bounds_beside):
-        paired = paired_difference(bounds.bound, bounds_beside.bound, bounds.group)
+    first, second, converged = mine.bounds, other.bounds, mine.converged and other.converged
+    if first is not None and second is not None and _same_images(first, second):
+        paired = paired_difference(first.bound, second.bound, first.group)
         error = paired.standard_error if math.isfinite(paired.standard_error) else None  # one photograph has none
-        return EvidenceDifference(beside, paired.interval.estimate, error, paired=True, images=paired.images)
-    both = None if error is None or error_beside is None else math.hypot(error, error_beside)
-    return EvidenceDifference(beside, value - value_beside, both, paired=False, images=None)
+        value, images = paired.interval.estimate, paired.images
+        return EvidenceDifference(beside, value, error, paired=True, images=images, converged=converged)
+    one, two = mine.standard_error, other.standard_error
+    error = None if one is None or two is None else math.hypot(one, two)
+    return EvidenceDifference(beside, mine.mean - other.mean, error, paired=False, images=None, converged=converged)
 
 
 def _same_images(one: Bounds, other: Bounds) -> bool:
