@@ -36,7 +36,7 @@ SPARSE = 0.8
 """A code with so many zeros is called sparse here, and one with as few as it then has counts dense."""
 EXAMPLES_AT = (110, 150)
 """Distortions at which the worked examples are ranked, nats: dense codes and sparse ones."""
-PAIRED, AHEAD_AT = (192, 256), (80, 100, 110, 120, 128, 135, 150)
+PAIRED, AHEAD_AT = (192, 256, 384), (80, 100, 110, 120, 128, 135, 150)
 """Units at which all codes kept their bounds image by image, and distortions at which these are compared, nats."""
 ENOUGH = 3
 """Points of which a slope is told."""
