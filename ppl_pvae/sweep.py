@@ -12,7 +12,7 @@ from typing import Annotated, Any, get_args, get_type_hints
 import tyro
 
 from ppl_pvae.command import answer, read_flags
-from ppl_pvae.config import PLURALS, Grid, Settings, check_grid, from_mapping, over, read_grid
+from ppl_pvae.config import CONTINUED, PLURALS, Grid, Settings, check_grid, from_mapping, over, read_grid
 from ppl_pvae.directory import free_directory
 from ppl_pvae.errors import UserError
 
@@ -149,8 +149,7 @@ def _check_values(arguments: Sequence[str]) -> None:
 
 
 def _with_options(grid: Grid, command: Command) -> Grid:
-    names = ("max_doublings", "warm_start", "match_distortion", "path_units")
-    said = {name: getattr(command, name) for name in names if getattr(command, name) is not None}
+    said = {name: getattr(command, name) for name in CONTINUED if getattr(command, name) is not None}
     return check_grid(replace(grid, **said, said=grid.said | set(said)))
 
 

@@ -1,6 +1,7 @@
 """The settings of a fit: their defaults, what they may be, and their TOML form."""
 
 from ppl_pvae.config.grid import (
+    CONTINUED,
     PLURALS,
     Cell,
     Grid,
@@ -27,6 +28,7 @@ from ppl_pvae.config.training import may_go_on
 from ppl_pvae.config.validation import check_options, validate, with_training_defaults
 
 __all__ = [
+    "CONTINUED",
     "Cell",
     "DATA",
     "Grid",

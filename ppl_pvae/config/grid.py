@@ -21,6 +21,7 @@ from ppl_pvae.errors import UserError
 from ppl_pvae.names import nearest
 
 __all__ = [
+    "CONTINUED",
     "PLURALS",
     "Block",
     "Cell",
@@ -42,6 +43,9 @@ Block = Mapping[str, tuple[Any, ...]]
 
 OF_THE_COMMAND = ("out", "config", "workers", "cluster", "shard", "resume", "dry_run")
 """What recipes do not say: it is another thing each time that one is run."""
+
+CONTINUED = ("max_doublings", "warm_start", "match_distortion", "path_units")
+"""Options that are flags too, and stay when a sweep that goes on does not repeat them."""
 
 LONGEST_NAME = 120
 MOST_DOUBLINGS = 20
@@ -88,8 +92,7 @@ class Grid:
 
     def with_options_of(self, other: "Grid") -> "Grid":
         """With what another grid says of how cells are trained and compared, and its own where that says nothing."""
-        names = ("max_doublings", "warm_start", "match_distortion", "path_units")
-        told = [name for name in names if name in other.said or getattr(other, name) != getattr(Grid, name)]
+        told = [name for name in CONTINUED if name in other.said or getattr(other, name) != getattr(Grid, name)]
         return replace(self, said=self.said | set(told), **{name: getattr(other, name) for name in told})
 
 
@@ -227,7 +230,7 @@ def over(grid: Grid, lists: Mapping[str, Sequence[Any]]) -> Grid:
     if grid.path_units is None:
         return left
     follows = any(is_followed_along(cell.settings, grid.path_units) for cell in cells_of(left))
-    return left if follows else replace(left, path_units=None)
+    return left if follows else replace(left, path_units=None, said=left.said - {"path_units"})
 
 
 def is_followed_along(settings: Settings, units: int | None) -> bool:

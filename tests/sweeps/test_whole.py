@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ppl_pvae.analysis.sweeps import read_sweep, write_sweep
-from ppl_pvae.config import Grid, cells_of, grid_to_toml, read_grid
+from ppl_pvae.config import Grid, cells_of, grid_to_toml, over, read_grid
 from ppl_pvae.errors import UserError
 from ppl_pvae.sweeps import open_sweep
 from ppl_pvae.sweeps.path import path_task
@@ -142,6 +142,16 @@ def test_options_of_which_nothing_is_said_stay(array, tmp_path):
         open_sweep(Grid((block,), said=frozenset({"warm_start"})), tmp_path, resume=True)
     with pytest.raises(UserError, match="started with max_doublings = 1, not 0; ask for as many or more"):
         open_sweep(Grid((block,), max_doublings=0), tmp_path, resume=True)
+
+
+def test_a_part_without_the_path_along_beta_leaves_it_in_the_record(array, tmp_path):
+    recipe = tmp_path / "recipe.toml"
+    block = {**TINY, "data": (str(array),), "beta": (0.5, 1.0), "units": (3, 4)}
+    recipe.write_text(grid_to_toml(Grid((block,), path_units=3)))
+    begin_sweep(open_sweep(read_grid(recipe), tmp_path / "out", resume=False))
+    part = open_sweep(over(read_grid(recipe), {"units": [4]}), tmp_path / "out", resume=True)
+    assert {cell.settings.units for cell in part.part(None)} == {4}
+    assert part.grid.path_units == 3
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 8, 16, 300])
